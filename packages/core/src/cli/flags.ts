@@ -1,0 +1,40 @@
+import { InvalidArgumentError, Option } from "@commander-js/extra-typings";
+
+/** Parser of a number flag within [min, max]. */
+export function numberIn(min: number, max = Infinity): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (text.trim() === "" || !Number.isFinite(value) || value < min || value > max)
+      throw new InvalidArgumentError(`must be a number ${range(min, max)}, got '${text}'.`);
+    return value;
+  };
+}
+
+/** Parser of a whole-number flag within [min, max]. */
+export function integerIn(min: number, max = Infinity): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (text.trim() === "" || !Number.isInteger(value) || value < min || value > max)
+      throw new InvalidArgumentError(`must be a whole number ${range(min, max)}, got '${text}'.`);
+    return value;
+  };
+}
+
+function range(min: number, max: number): string {
+  return max === Infinity ? `of at least ${min}` : `from ${min} to ${max}`;
+}
+
+/** `--workers <n>`: the same meaning in every command. */
+export function workersOption(what: string) {
+  return new Option("--workers <n>", what).default(4).argParser(integerIn(1, 256));
+}
+
+/** `--json`: one JSON object on stdout instead of the summary. */
+export function jsonOption() {
+  return new Option("--json", "print one JSON object instead of the summary").default(false);
+}
+
+/** `--quiet`: no progress on stderr. */
+export function quietOption() {
+  return new Option("--quiet", "no progress on stderr").default(false);
+}

@@ -1,0 +1,75 @@
+import type { Writable } from "node:stream";
+import { CommanderError, type CommandUnknownOpts } from "@commander-js/extra-typings";
+import { UserError } from "../errors.ts";
+
+/** Where a command writes and what stops it; tests pass buffers. */
+export interface CliIo {
+  readonly stdout: Pick<Writable, "write">;
+  readonly stderr: Pick<Writable, "write"> & { readonly isTTY?: boolean };
+  readonly signal?: AbortSignal;
+}
+
+export const EXIT_OK = 0;
+export const EXIT_FAILURE = 1;
+export const EXIT_USAGE = 2;
+/** What a shell expects of a program that Ctrl-C stopped: 128 + SIGINT. */
+export const EXIT_INTERRUPTED = 130;
+
+/**
+ * Runs a program on argv (without node and script) and returns its exit status; never calls process.exit.
+ * A flag may be spelt `--audio_dir` or `--audio-dir`.
+ */
+export async function runCli(
+  program: CommandUnknownOpts,
+  argv: readonly string[],
+  io: CliIo,
+): Promise<number> {
+  program
+    .exitOverride()
+    .showHelpAfterError(`(${program.name()} --help lists the flags)`)
+    .configureOutput({
+      writeOut: (text) => io.stdout.write(text),
+      writeErr: (text) => io.stderr.write(text),
+    });
+  try {
+    await program.parseAsync(underscoreFlags(argv, program), { from: "user" });
+    return EXIT_OK;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_OK : EXIT_USAGE;
+    if (error instanceof UserError) {
+      io.stderr.write(`${program.name()}: ${error.message}\n`);
+      if (error.hint !== undefined) io.stderr.write(`  hint: ${error.hint}\n`);
+      return error.code === "E_ABORTED" ? EXIT_INTERRUPTED : EXIT_FAILURE;
+    }
+    throw error;
+  }
+}
+
+/** Runs a program as this process: Ctrl-C or a TERM signal aborts it once, a second one kills it. */
+export async function runProcess(createProgram: (io: CliIo) => CommandUnknownOpts): Promise<void> {
+  const controller = new AbortController();
+  const stop = (): void => controller.abort();
+  process.once("SIGINT", stop);
+  process.once("SIGTERM", stop);
+  const io: CliIo = { stdout: process.stdout, stderr: process.stderr, signal: controller.signal };
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code === "EPIPE") process.exit(EXIT_OK); // `| head` closed the pipe
+    throw error;
+  });
+  process.exitCode = await runCli(createProgram(io), process.argv.slice(2), io);
+  process.off("SIGINT", stop);
+  process.off("SIGTERM", stop);
+}
+
+/** `--audio-dir` → `--audio_dir`, for the flags that the program knows by that name. */
+function underscoreFlags(argv: readonly string[], program: CommandUnknownOpts): string[] {
+  const known = new Set(program.options.map((option) => option.long));
+  const end = argv.indexOf("--");
+  return argv.map((word, index) => {
+    if (!word.startsWith("--") || (end !== -1 && index >= end)) return word;
+    const [flag = "", ...rest] = word.split("=");
+    const underscored = `--${flag.slice(2).replaceAll("-", "_")}`;
+    if (known.has(flag) || !known.has(underscored)) return word;
+    return [underscored, ...rest].join("=");
+  });
+}

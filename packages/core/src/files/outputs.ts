@@ -1,0 +1,134 @@
+import { randomBytes } from "node:crypto";
+import {
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+} from "node:fs";
+import { basename, dirname, join, resolve } from "node:path";
+import { UserError, causeOf } from "../errors.ts";
+
+/**
+ * The outputs of one run. Each is written under a temporary name beside its target; `commit` syncs and renames
+ * them all, `discard` removes them. So a target is whole or it is not there.
+ */
+export interface Outputs {
+  /** A temporary path to write for `target` (a file, or a folder that the caller makes there). */
+  stage(target: string): string;
+  /** Syncs every staged output and gives it its name, replacing what stood there. */
+  commit(): void;
+  /** Removes what was staged and not committed. Safe to call at any time. */
+  discard(): void;
+}
+
+export function createOutputs(): Outputs {
+  const staged: { temporary: string; target: string }[] = [];
+  const madeFolders: { outermost: string; innermost: string }[] = [];
+  const stage = (target: string): string => {
+    const absolute = resolve(target);
+    const innermost = dirname(absolute);
+    const outermost = makeFolder(innermost, target);
+    if (outermost !== undefined) madeFolders.push({ outermost, innermost });
+    const temporary = join(
+      dirname(absolute),
+      `.${basename(absolute)}.tmp-${randomBytes(4).toString("hex")}`,
+    );
+    refuseUnwritable(temporary, target);
+    staged.push({ temporary, target: absolute });
+    return temporary;
+  };
+  const commit = (): void => {
+    for (const { temporary } of staged) sync(temporary);
+    for (const output of staged) giveName(output.temporary, output.target);
+    for (const folder of new Set(staged.map(({ target }) => dirname(target)))) sync(folder);
+    staged.length = 0;
+    madeFolders.length = 0;
+  };
+  const discard = (): void => {
+    for (const { temporary } of staged) rmSync(temporary, { recursive: true, force: true });
+    for (const { outermost, innermost } of madeFolders) removeEmptyFolders(innermost, outermost);
+    staged.length = 0;
+    madeFolders.length = 0;
+  };
+  return { stage, commit, discard };
+}
+
+/** Runs `work` with outputs that are committed when it returns and discarded when it throws. */
+export async function withOutputs<T>(work: (outputs: Outputs) => Promise<T>): Promise<T> {
+  const outputs = createOutputs();
+  try {
+    const result = await work(outputs);
+    outputs.commit();
+    return result;
+  } finally {
+    outputs.discard();
+  }
+}
+
+/** Makes a folder with its parents; returns the outermost one that had to be made. */
+function makeFolder(folder: string, target: string): string | undefined {
+  try {
+    return mkdirSync(folder, { recursive: true });
+  } catch (error) {
+    throw outputError(target, error);
+  }
+}
+
+/** Undoes makeFolder as far as nobody else has put anything there. */
+function removeEmptyFolders(innermost: string, outermost: string): void {
+  try {
+    for (let folder = innermost; folder.length >= outermost.length; folder = dirname(folder))
+      rmdirSync(folder);
+  } catch {
+    // A folder that is not empty, or gone, stays as it is.
+  }
+}
+
+function refuseUnwritable(temporary: string, target: string): void {
+  try {
+    closeSync(openSync(temporary, "wx"));
+    rmSync(temporary);
+  } catch (error) {
+    throw outputError(target, error);
+  }
+}
+
+function outputError(target: string, cause: unknown): UserError {
+  return new UserError("E_OUTPUT", `${target}: cannot be written (${causeOf(cause)})`, {
+    hint: "name a place where you may create files, with room on its disk",
+    cause,
+  });
+}
+
+function sync(path: string): void {
+  const descriptor = openSync(path, "r");
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/** rename(2); a folder cannot replace a full one in one step, so the old one steps aside first. */
+function giveName(temporary: string, target: string): void {
+  try {
+    const old = statSync(target, { throwIfNoEntry: false });
+    const isFolder = statSync(temporary).isDirectory();
+    if (old !== undefined && old.isDirectory() !== isFolder)
+      throw new Error(`a ${old.isDirectory() ? "folder" : "file"} of that name is in the way`);
+    if (old === undefined || !isFolder) {
+      renameSync(temporary, target);
+      return;
+    }
+    const aside = `${temporary}-old`;
+    renameSync(target, aside);
+    renameSync(temporary, target);
+    rmSync(aside, { recursive: true, force: true });
+  } catch (error) {
+    throw outputError(target, error);
+  }
+}

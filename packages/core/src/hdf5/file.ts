@@ -1,0 +1,189 @@
+import type { Dataset, Dtype, File, Group, GuessableDataTypes } from "h5wasm/node";
+import { UserError, causeOf } from "../errors.ts";
+import { requireFile } from "../files/listFiles.ts";
+
+export type { Dataset, File, Group } from "h5wasm/node";
+
+async function loadH5wasm(): Promise<typeof import("h5wasm/node")> {
+  const h5wasm = await import("h5wasm/node");
+  const module = await h5wasm.ready;
+  module.activate_throwing_error_handler();
+  return h5wasm;
+}
+
+/**
+ * Opens an HDF5 file, hands it to `work`, closes it.
+ * @throws UserError when the file is missing or is not HDF5; `flag` names where the path came from.
+ */
+export async function readH5<T>(path: string, flag: string, work: (file: File) => T): Promise<T> {
+  requireFile(path, flag);
+  const h5wasm = await loadH5wasm();
+  let file: File;
+  try {
+    file = new h5wasm.File(path, "r");
+  } catch (error) {
+    throw new UserError("E_INPUT_BROKEN", `${flag} ${path}: cannot be read as HDF5 (${causeOf(error)})`, {
+      hint: "it may be cut short or of another format; make it again",
+      cause: error,
+    });
+  }
+  try {
+    return work(file);
+  } finally {
+    file.close();
+  }
+}
+
+/** An HDF5 file being written. Every change goes through `edit`. */
+export interface H5Writer {
+  /**
+   * Runs changes to the file with the clock held still: HDF5 stores the time of each change, and the same rows must
+   * give the same bytes.
+   */
+  edit<T>(change: (file: File) => T): T;
+  close(): void;
+}
+
+/** Creates an HDF5 file at `path` (a staged output's temporary path). */
+export async function createH5(path: string): Promise<H5Writer> {
+  const h5wasm = await loadH5wasm();
+  const file = withStillClock(() => new h5wasm.File(path, "w"));
+  let open = true;
+  return {
+    edit: (change) => withStillClock(() => change(file)),
+    close: () => {
+      if (open) withStillClock(() => file.close());
+      open = false;
+    },
+  };
+}
+
+function withStillClock<T>(work: () => T): T {
+  const now = Date.now;
+  Date.now = () => 0;
+  try {
+    return work();
+  } finally {
+    Date.now = now;
+  }
+}
+
+/** An attribute's value as we write it: text, whole numbers as i4, other numbers as f8. */
+export type AttributeValue = string | number;
+
+/** Writes attributes on a file or group; numbers that are not whole become 64-bit floats. */
+export function writeAttributes(
+  target: Group,
+  attributes: Readonly<Record<string, AttributeValue>>,
+): void {
+  for (const [name, value] of Object.entries(attributes)) {
+    if (typeof value === "string") target.create_attribute(name, value);
+    else target.create_attribute(name, value, [], isInt32(value) ? "<i" : "<d");
+  }
+}
+
+function isInt32(value: number): boolean {
+  return (value | 0) === value;
+}
+
+/** Attributes of a file or group: text and numbers; others are left out. */
+export function readAttributes(target: Group): Record<string, AttributeValue> {
+  const attributes: Record<string, AttributeValue> = {};
+  for (const name of Object.keys(target.attrs)) {
+    const value: unknown = target.attrs[name]?.value;
+    const single = isListOfOne(value) ? value[0] : value;
+    if (typeof single === "string" || typeof single === "number") attributes[name] = single;
+    else if (typeof single === "bigint") attributes[name] = Number(single);
+    else if (typeof single === "boolean") attributes[name] = Number(single);
+  }
+  return attributes;
+}
+
+function isListOfOne(value: unknown): value is ArrayLike<unknown> {
+  return (
+    (Array.isArray(value) || ArrayBuffer.isView(value)) &&
+    "length" in value &&
+    value.length === 1
+  );
+}
+
+/** Writes strings as variable-length UTF-8, shape [N]. */
+export function writeStrings(group: Group, name: string, values: readonly string[]): void {
+  group.create_dataset({ name, data: [...values], shape: [values.length], dtype: "S" });
+}
+
+/** Writes a whole array. */
+export function writeArray(
+  group: Group,
+  name: string,
+  data: GuessableDataTypes,
+  shape: readonly number[],
+  dtype: Dtype,
+): void {
+  group.create_dataset({ name, data, shape: [...shape], dtype });
+}
+
+/**
+ * The dataset `name` below a file or group.
+ * @throws UserError naming the file, the dataset that lacks, and what is there instead.
+ */
+export function requireDataset(group: Group, name: string, path: string, cure: string): Dataset {
+  const dataset = findDataset(group, name);
+  if (dataset !== undefined) return dataset;
+  const there = group.keys().join(", ") || "nothing";
+  throw new UserError("E_LAYOUT", `${path}: lacks the dataset '${name}' (it holds: ${there})`, {
+    hint: cure,
+  });
+}
+
+/** The dataset `name` below a file or group, or undefined. */
+export function findDataset(group: Group, name: string): Dataset | undefined {
+  if (!group.paths().includes(name)) return undefined;
+  const entity = group.get(name);
+  return entity !== null && "filters" in entity ? entity : undefined;
+}
+
+/** Rows of numbers, row-major: `data[row * columns + column]`. */
+export interface Matrix {
+  readonly data: Float32Array;
+  readonly rows: number;
+  readonly columns: number;
+}
+
+/**
+ * Reads a dataset [N, D] of any number type as 32-bit floats.
+ * @throws UserError when it has another number of axes, or a type that cannot be read.
+ */
+export function readMatrix(dataset: Dataset, path: string): Matrix {
+  const shape = dataset.shape ?? [];
+  const [rows = 0, columns = 0] = shape;
+  if (shape.length !== 2)
+    throw new UserError(
+      "E_LAYOUT",
+      `${path}: '${dataset.path}' must have 2 axes [rows, values], has shape [${shape.join(", ")}]`,
+      { hint: "run embed on it first, so that each row is one embedding" },
+    );
+  if (rows === 0) return { data: new Float32Array(0), rows, columns };
+  return { data: toFloat32(dataset.value, dataset.path, path), rows, columns };
+}
+
+/** Numbers of any type that h5wasm hands out, as 32-bit floats. */
+export function toFloat32(value: unknown, name: string, path: string): Float32Array {
+  if (value instanceof Float32Array) return value;
+  if (value instanceof BigInt64Array || value instanceof BigUint64Array)
+    return Float32Array.from(value as Iterable<bigint>, Number);
+  if (ArrayBuffer.isView(value) && !(value instanceof DataView))
+    return Float32Array.from(value as Float64Array);
+  throw new UserError("E_LAYOUT", `${path}: '${name}' must hold numbers that can be read (float16 cannot)`, {
+    hint: "write it as float32",
+  });
+}
+
+/** Reads a dataset [N] of strings, or of numbers as their decimal text. */
+export function readStrings(dataset: Dataset): string[] {
+  if ((dataset.shape?.[0] ?? 0) === 0) return [];
+  const value = dataset.value;
+  if (Array.isArray(value)) return value.map((item) => String(item).replace(/\0+$/, ""));
+  if (ArrayBuffer.isView(value)) return Array.from(value as unknown as ArrayLike<unknown>, String);
+  return [String(value)];
+}

@@ -1,0 +1,49 @@
+/**
+ * A seeded stream of uniform numbers in [0, 1): the 32-bit generator "sfc32" of PractRand (C. Doty-Humphrey),
+ * seeded through splitmix32. Same seed, same stream, on every machine.
+ */
+export function createRandom(seed: number): () => number {
+  let state = seed >>> 0;
+  const split = (): number => {
+    state = (state + 0x9e3779b9) | 0;
+    let z = state ^ (state >>> 16);
+    z = Math.imul(z, 0x21f0aaad);
+    z ^= z >>> 15;
+    z = Math.imul(z, 0x735a2d97);
+    return (z ^ (z >>> 15)) | 0;
+  };
+  let a = split();
+  let b = split();
+  let c = split();
+  let counter = 1;
+  const next = (): number => {
+    const t = (((a + b) | 0) + counter) | 0;
+    counter = (counter + 1) | 0;
+    a = b ^ (b >>> 9);
+    b = (c + (c << 3)) | 0;
+    c = (c << 21) | (c >>> 11);
+    c = (c + t) | 0;
+    return (t >>> 0) / 4294967296;
+  };
+  for (let i = 0; i < 12; i += 1) next();
+  return next;
+}
+
+/** Shuffles in place (Fisher–Yates) and returns the same array. */
+export function shuffle<T extends { [index: number]: unknown; length: number }>(
+  items: T,
+  random: () => number,
+): T {
+  for (let i = items.length - 1; i > 0; i -= 1) {
+    const j = Math.floor(random() * (i + 1));
+    const held = items[i];
+    items[i] = items[j];
+    items[j] = held;
+  }
+  return items;
+}
+
+/** A standard normal number (Box–Muller). */
+export function normal(random: () => number): number {
+  return Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
+}
