@@ -1,5 +1,7 @@
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import Papa from "papaparse";
+import { UserError } from "../errors.ts";
+import { requireFile } from "./listFiles.ts";
 
 /**
  * Writes rows as CSV (RFC 4180, UTF-8, a header line) with the given columns; undefined becomes an empty field.
@@ -16,9 +18,57 @@ export function writeCsv<Row extends object>(
   writeFileSync(path, `${text}\n`);
 }
 
+/**
+ * The rows of a CSV file with a header line, by column; `flag` names where the path came from.
+ * @throws UserError when the file is missing or its header lacks one of `columns`.
+ */
+export function readCsv(
+  path: string,
+  flag: string,
+  columns: readonly string[],
+): Partial<Record<string, string>>[] {
+  requireFile(path, flag);
+  const { data, meta } = Papa.parse<Partial<Record<string, string>>>(
+    readFileSync(path, "utf8").replace(/^\uFEFF/, ""),
+    { header: true, skipEmptyLines: true },
+  );
+  const there = meta.fields ?? [];
+  for (const column of columns)
+    if (!there.includes(column))
+      throw new UserError(
+        "E_LAYOUT",
+        `${flag} ${path}: lacks the column '${column}' (it has: ${there.join(", ") || "none"})`,
+        { hint: `its first line must name the columns ${columns.join(",")}` },
+      );
+  return data;
+}
+
 /** Counts of equal strings, most frequent first, ties by name: the causes of failed files, the rows of a label. */
 export function countBy(values: Iterable<string>): [value: string, count: number][] {
   const counts = new Map<string, number>();
   for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1);
   return [...counts].sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1));
+}
+
+/**
+ * Reads a CSV file with a header line as one object a row.
+ * @throws UserError when the file is missing or lacks one of `columns`; `flag` names where the path came from
+ */
+export function readCsv(
+  path: string,
+  flag: string,
+  columns: readonly string[],
+): Record<string, string>[] {
+  requireFile(path, flag);
+  const { data, meta } = Papa.parse<Record<string, string>>(readFileSync(path, "utf8"), {
+    header: true,
+    skipEmptyLines: true,
+  });
+  const lacking = columns.filter((column) => meta.fields?.includes(column) !== true);
+  if (lacking.length === 0) return data;
+  throw new UserError(
+    "E_LAYOUT",
+    `${flag} ${path}: lacks the column '${lacking.join("', '")}' (it has: ${meta.fields?.join(", ") ?? "none"})`,
+    { hint: `its first line must name the columns ${columns.join(",")}` },
+  );
 }

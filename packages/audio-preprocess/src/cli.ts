@@ -1,0 +1,71 @@
+import { Command, Option } from "@commander-js/extra-typings";
+import { integerIn, jsonOption, numberIn, quietOption, workersOption } from "@emotion-service/core/cli/flags";
+import { createProgress } from "@emotion-service/core/cli/progress";
+import type { CliIo } from "@emotion-service/core/cli/run";
+import { DEFAULT_LOG_MEL, PAD_MODES } from "@emotion-service/core/audio/logMel";
+
+/** The flags of audio-preprocess; the action calls preprocessAudio. */
+export function createProgram(io: CliIo) {
+  const d = DEFAULT_LOG_MEL;
+  return new Command("audio-preprocess")
+    .description("Audio files -> log-mel features in HDF5, with a CSV manifest of every file.")
+    .requiredOption("--audio_dir <dir>", "root folder containing audio files (searched with its subfolders)")
+    .option("--out_h5 <file>", "output HDF5 file", "preprocessed_audio.h5")
+    .option("--out_dir <dir>", "folder of the CSV manifest", "preprocessed_audio")
+    .addOption(number("--sr <hz>", "target sample rate, Hz", d.sr, integerIn(1000, 384_000)))
+    .addOption(number("--n_fft <samples>", "length of a frame, samples", d.n_fft, integerIn(16, 65_536)))
+    .addOption(number("--hop_length <samples>", "step from frame to frame, samples", d.hop_length, integerIn(1, 65_536)))
+    .addOption(number("--n_mels <bands>", "mel bands", d.n_mels, integerIn(1, 512)))
+    .addOption(
+      number("--fixed_duration <seconds>", "if > 0, crop or pad every clip to this duration, seconds; 0 keeps its own", d.fixed_duration, numberIn(0, 86_400)),
+    )
+    .addOption(
+      number("--top_db <db>", "trim silence this many decibels below the loudest frame; 0: no trimming", d.top_db, numberIn(0, 200)),
+    )
+    .addOption(
+      new Option("--pad_mode <mode>", "padding of the ends, so that frames are centred").choices(PAD_MODES).default(d.pad_mode),
+    )
+    .addOption(workersOption("worker threads"))
+    .option("--manifest_name <name>", "name of the CSV manifest", "audio_manifest.csv")
+    .option(
+      "--labels <rule>",
+      "where labels come from: auto, cremad, ravdess (file names), folder (class folders), or csv:FILE with columns path,label",
+      "auto",
+    )
+    .addOption(
+      new Option("--compression <kind>", "compression of the features").choices(["none", "gzip"] as const).default("none" as const),
+    )
+    .addOption(number("--batch_write <rows>", "rows written at a time", 64, integerIn(1, 65_536)))
+    .addOption(jsonOption())
+    .addOption(quietOption())
+    .action(async (flags) => {
+      const { preprocessAudio, formatSummary } = await import("./preprocessAudio.ts");
+      const progress = createProgress(io, flags.quiet);
+      const summary = await preprocessAudio({
+        audioDir: flags.audio_dir,
+        outH5: flags.out_h5,
+        manifestDir: flags.out_dir,
+        manifestName: flags.manifest_name,
+        config: {
+          sr: flags.sr,
+          n_fft: flags.n_fft,
+          hop_length: flags.hop_length,
+          n_mels: flags.n_mels,
+          fixed_duration: flags.fixed_duration,
+          top_db: flags.top_db,
+          pad_mode: flags.pad_mode,
+        },
+        labels: flags.labels,
+        workers: flags.workers,
+        batchRows: flags.batch_write,
+        compression: flags.compression,
+        onProgress: progress.report,
+        signal: io.signal,
+      }).finally(progress.end);
+      io.stdout.write(flags.json ? `${JSON.stringify(summary)}\n` : formatSummary(summary));
+    });
+}
+
+function number<Flag extends string>(flag: Flag, text: string, value: number, parse: (text: string) => number) {
+  return new Option(flag, text).default(value).argParser(parse);
+}

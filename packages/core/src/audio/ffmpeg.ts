@@ -1,0 +1,91 @@
+import { accessSync, constants } from "node:fs";
+import { createRequire } from "node:module";
+import { delimiter, join } from "node:path";
+import { PassThrough, type Readable } from "node:stream";
+import { UserError, causeOf } from "../errors.ts";
+
+/**
+ * The ffmpeg program: FFMPEG_PATH, else the first on PATH, else the one inside the optional npm package
+ * @ffmpeg-installer/ffmpeg.
+ * @throws UserError E_UNAVAILABLE when there is none
+ */
+export function findFfmpeg(environment: NodeJS.ProcessEnv = process.env): string {
+  const named = environment["FFMPEG_PATH"];
+  if (named !== undefined && named !== "") {
+    if (isProgram(named)) return named;
+    throw new UserError("E_UNAVAILABLE", `FFMPEG_PATH ${named}: must be a program that may be run`, {
+      hint: "correct the variable or unset it",
+    });
+  }
+  const name = process.platform === "win32" ? "ffmpeg.exe" : "ffmpeg";
+  const onPath = (environment["PATH"] ?? "")
+    .split(delimiter)
+    .filter((folder) => folder !== "")
+    .map((folder) => join(folder, name))
+    .find(isProgram);
+  const found = onPath ?? packagedFfmpeg();
+  if (found !== undefined) return found;
+  throw new UserError("E_UNAVAILABLE", "ffmpeg: needed for sound that is not WAV and for video, not found", {
+    hint: "install ffmpeg, or name it in FFMPEG_PATH",
+  });
+}
+
+function isProgram(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function packagedFfmpeg(): string | undefined {
+  try {
+    const { path } = createRequire(import.meta.url)("@ffmpeg-installer/ffmpeg") as { path: string };
+    return isProgram(path) ? path : undefined;
+  } catch {
+    return undefined; // the package is optional, and has no build for every platform
+  }
+}
+
+/** What ffmpeg is to write: a container for a pipe, and its options. */
+export interface FfmpegOutput {
+  readonly format: string;
+  readonly options: readonly string[];
+}
+
+/**
+ * Runs ffmpeg on one input and streams its output.
+ * The stream ends with a UserError E_INPUT_BROKEN when ffmpeg cannot read the input.
+ */
+export async function runFfmpeg(input: string, output: FfmpegOutput): Promise<Readable> {
+  const program = findFfmpeg();
+  const { default: ffmpeg } = await import("fluent-ffmpeg");
+  const stream = new PassThrough();
+  const command = ffmpeg(input)
+    .setFfmpegPath(program)
+    .inputOptions(["-nostdin", "-protocol_whitelist", "file,pipe"])
+    .outputOptions([...output.options])
+    .format(output.format)
+    .on("error", (error: Error, _stdout: string | null, stderr: string | null) =>
+      stream.destroy(
+        new UserError("E_INPUT_BROKEN", `${input}: ffmpeg cannot read it (${ffmpegCause(stderr, error)})`, {
+          cause: error,
+        }),
+      ),
+    );
+  stream.on("close", () => {
+    if (!stream.readableEnded) command.kill("SIGKILL");
+  });
+  command.pipe(stream, { end: true });
+  return stream;
+}
+
+/** ffmpeg's last word on what went wrong. */
+function ffmpegCause(stderr: string | null, error: unknown): string {
+  const lines = (stderr ?? "").split("\n").map((line) => line.trim());
+  const telling = lines.filter((line) =>
+    /invalid|error|does not contain|no such|not found|unknown/i.test(line),
+  );
+  return telling.at(-1)?.replace(/^.*?: /, "") ?? causeOf(error);
+}

@@ -1,0 +1,109 @@
+import { Worker } from "node:worker_threads";
+import { causeOf, throwIfAborted } from "../errors.ts";
+
+/** What became of one job. */
+export type Outcome<Result> =
+  | { readonly ok: true; readonly value: Result }
+  | { readonly ok: false; readonly cause: string };
+
+interface Message<Result> {
+  readonly index: number;
+  readonly outcome: Outcome<Result>;
+}
+
+/** Jobs that a worker holds at once: the next one waits there while the first is worked on. */
+const JOBS_PER_WORKER = 2;
+/** Jobs that may be ahead of the one to come out next, for each worker: bounds the memory. */
+const AHEAD_PER_WORKER = 32;
+
+interface PoolOptions {
+  /** The worker's script; it must call `serveJobs`. */
+  readonly script: URL;
+  /** Handed to each worker as its settings. */
+  readonly settings: unknown;
+  readonly workers: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Runs jobs in worker threads and yields their outcomes in the order of the jobs, whatever the number of workers.
+ * A job that kills its worker costs that job alone: the worker is replaced.
+ */
+export async function* mapInWorkers<Job, Result>(
+  jobs: readonly Job[],
+  options: PoolOptions,
+): AsyncGenerator<Outcome<Result>, void, undefined> {
+  const outcomes = new Map<number, Outcome<Result>>();
+  const queue = jobs.keys();
+  const retry: number[] = [];
+  const alive = new Map<Worker, number[]>();
+  let emitted = 0;
+  let wake: () => void = () => {};
+  const count = Math.min(options.workers, jobs.length);
+
+  const settle = (worker: Worker, index: number, outcome: Outcome<Result>): void => {
+    alive.set(worker, (alive.get(worker) ?? []).filter((held) => held !== index));
+    outcomes.set(index, outcome);
+    feedAll();
+    wake();
+  };
+  const start = (): void => {
+    const worker = new Worker(options.script, { workerData: options.settings });
+    alive.set(worker, []);
+    let crash = "its worker ended";
+    worker.on("message", ({ index, outcome }: Message<Result>) => settle(worker, index, outcome));
+    worker.on("error", (error) => (crash = `its worker crashed: ${causeOf(error)}`));
+    worker.on("exit", () => {
+      const [culprit, ...innocent] = alive.get(worker) ?? [];
+      const wasAlive = alive.delete(worker);
+      if (!wasAlive) return;
+      retry.unshift(...innocent);
+      start();
+      if (culprit !== undefined) outcomes.set(culprit, { ok: false, cause: crash });
+      feedAll();
+      wake();
+    });
+  };
+  const nextJob = (): number | undefined => {
+    const again = retry.shift();
+    if (again !== undefined) return again;
+    const next = queue.next();
+    return next.done === true ? undefined : next.value;
+  };
+  let held: number | undefined; // a job taken from the queue that lies too far ahead
+  const feed = (worker: Worker, load: number[]): void => {
+    while (load.length < JOBS_PER_WORKER) {
+      held ??= nextJob();
+      if (held === undefined || held > emitted + count * AHEAD_PER_WORKER) return;
+      load.push(held);
+      worker.postMessage({ index: held, job: jobs[held] });
+      held = undefined;
+    }
+  };
+  const feedAll = (): void => {
+    for (const [worker, load] of alive) feed(worker, load);
+  };
+
+  const onAbort = (): void => wake();
+  options.signal?.addEventListener("abort", onAbort);
+  try {
+    for (let i = 0; i < count; i += 1) start();
+    feedAll();
+    for (; emitted < jobs.length; emitted += 1) {
+      let outcome = outcomes.get(emitted);
+      while (outcome === undefined) {
+        throwIfAborted(options.signal);
+        await new Promise<void>((resolve) => (wake = resolve));
+        outcome = outcomes.get(emitted);
+      }
+      outcomes.delete(emitted);
+      yield outcome;
+      feedAll();
+    }
+  } finally {
+    options.signal?.removeEventListener("abort", onAbort);
+    const workers = [...alive.keys()];
+    alive.clear();
+    await Promise.all(workers.map((worker) => worker.terminate()));
+  }
+}
