@@ -1,14 +1,19 @@
 import { closeSync, openSync, readFileSync, readSync } from "node:fs";
 import { UserError, causeOf } from "../errors.ts";
+import { decodeFlac, isFlac } from "./flac.ts";
 import { runFfmpeg } from "./ffmpeg.ts";
 import { type Sound, decodeWav, isWav } from "./wav.ts";
 
 /**
- * Decodes a sound file, or the sound of a video, to mono at its own rate: WAV in this process, the rest by ffmpeg.
+ * Decodes a sound file, or the sound of a video, to mono at its own rate: WAV and FLAC in this process,
+ * the rest by ffmpeg.
  * @throws UserError E_INPUT_BROKEN when it cannot be decoded or holds no sound
  */
 export async function decodeAudio(path: string): Promise<Sound> {
-  const sound = isWav(readHead(path)) ? decodeWav(readFileSync(path), path) : undefined;
+  const head = readHead(path);
+  let sound: Sound | undefined;
+  if (isWav(head)) sound = decodeWav(readFileSync(path), path);
+  else if (isFlac(head)) sound = await decodeFlac(readFileSync(path), path);
   const decoded = sound ?? (await decodeByFfmpeg(path));
   if (!decoded.samples.every((sample) => Number.isFinite(sample)))
     throw new UserError("E_INPUT_BROKEN", `${path}: holds samples that are not finite numbers`);

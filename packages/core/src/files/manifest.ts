@@ -49,26 +49,3 @@ export function countBy(values: Iterable<string>): [value: string, count: number
   for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1);
   return [...counts].sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1));
 }
-
-/**
- * Reads a CSV file with a header line as one object a row.
- * @throws UserError when the file is missing or lacks one of `columns`; `flag` names where the path came from
- */
-export function readCsv(
-  path: string,
-  flag: string,
-  columns: readonly string[],
-): Record<string, string>[] {
-  requireFile(path, flag);
-  const { data, meta } = Papa.parse<Record<string, string>>(readFileSync(path, "utf8"), {
-    header: true,
-    skipEmptyLines: true,
-  });
-  const lacking = columns.filter((column) => meta.fields?.includes(column) !== true);
-  if (lacking.length === 0) return data;
-  throw new UserError(
-    "E_LAYOUT",
-    `${flag} ${path}: lacks the column '${lacking.join("', '")}' (it has: ${meta.fields?.join(", ") ?? "none"})`,
-    { hint: `its first line must name the columns ${columns.join(",")}` },
-  );
-}

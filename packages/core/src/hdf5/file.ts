@@ -22,16 +22,32 @@ export async function readH5<T>(path: string, flag: string, work: (file: File) =
   try {
     file = new h5wasm.File(path, "r");
   } catch (error) {
-    throw new UserError("E_INPUT_BROKEN", `${flag} ${path}: cannot be read as HDF5 (${causeOf(error)})`, {
+    throw new UserError("E_INPUT_BROKEN", `${flag} ${path}: cannot be read as HDF5 (${hdf5Cause(error)})`, {
       hint: "it may be cut short or of another format; make it again",
       cause: error,
     });
   }
   try {
     return work(file);
+  } catch (error) {
+    if (!causeOf(error).startsWith(HDF5_ERROR)) throw error;
+    throw new UserError("E_INPUT_BROKEN", `${flag} ${path}: cannot be read (${hdf5Cause(error)})`, {
+      hint: "it may be cut short, or compressed in a way that is not known here; make it again",
+      cause: error,
+    });
   } finally {
     file.close();
   }
+}
+
+/** How the HDF5 library's error texts begin: a list of places, outermost first, each with what went wrong there. */
+const HDF5_ERROR = "HDF5-DIAG:";
+
+/** What went wrong at the innermost place of an HDF5 error; of another error, its first line. */
+export function hdf5Cause(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  const places = [...text.matchAll(/#\d+: .* in \w+\(\): (.*)/g)];
+  return places.at(-1)?.[1] ?? causeOf(error);
 }
 
 /** An HDF5 file being written. Every change goes through `edit`. */

@@ -42,6 +42,8 @@ export interface PairedFile {
   readonly audioEncoder: EncoderInfo;
   /** How rows were matched: "name", "id", "label", "manifest"; "unknown" in a file of another writer. */
   readonly matchBy: string;
+  /** Why they were matched so, a sentence; "unknown" in a file of another writer. */
+  readonly matchReason?: string;
   readonly seed: number;
 }
 
@@ -56,6 +58,7 @@ export async function writePaired(path: string, content: PairedFile): Promise<vo
         format_version: FORMAT_VERSION,
         created_by: CREATED_BY,
         match_by: content.matchBy,
+        ...(content.matchReason === undefined ? {} : { match_reason: content.matchReason }),
         seed: content.seed,
         ...encoderAttributes(content.imageEncoder, "image_"),
         ...encoderAttributes(content.audioEncoder, "audio_"),
@@ -116,6 +119,7 @@ export async function readPaired(
       imageEncoder: encoderFromAttributes(attributes, image.columns, "image_"),
       audioEncoder: encoderFromAttributes(attributes, audio.columns, "audio_"),
       matchBy: String(attributes["match_by"] ?? "unknown"),
+      matchReason: String(attributes["match_reason"] ?? "unknown"),
       seed: Number(attributes["seed"] ?? 0),
     };
   });
