@@ -109,7 +109,8 @@ function manifestRow(
   { label, speaker = "" }: { readonly label: string; readonly speaker: string | undefined },
   outcome: Outcome<ClipFeatures>,
 ): ManifestRow {
-  if (!outcome.ok) return { path, label, speaker, status: "failed", cause: outcome.cause };
+  if (!outcome.ok)
+    return { path, label, speaker, status: "failed", cause: causeWithoutName(outcome.cause, path) };
   const { silent, durationSeconds, sampleRateHz, channels, frames } = outcome.value;
   return {
     path,
@@ -126,7 +127,7 @@ function manifestRow(
 
 function refuseNoRows(rows: readonly ManifestRow[], audioDir: string): void {
   if (rows.some(({ status }) => status !== "failed")) return;
-  const causes = countBy(rows.map(({ cause, path }) => genericCause(cause, path)));
+  const causes = countBy(rows.map(({ cause }) => cause));
   throw new UserError(
     "E_INPUT_BROKEN",
     `--audio_dir ${audioDir}: none of its ${rows.length} audio files could be read`,
@@ -135,7 +136,7 @@ function refuseNoRows(rows: readonly ManifestRow[], audioDir: string): void {
 }
 
 /** A cause without the file's own name, so that equal causes count as one. */
-function genericCause(cause: string, path: string): string {
+function causeWithoutName(cause: string, path: string): string {
   const at = cause.indexOf(`${path}: `);
   return at === -1 ? cause : cause.slice(at + path.length + 2);
 }
@@ -154,7 +155,7 @@ function summarise(
     written: written.length,
     silent: rows.filter(({ status }) => status === "silent").length,
     failed: failed.length,
-    causes: Object.fromEntries(countBy(failed.map(({ cause, path }) => genericCause(cause, path)))),
+    causes: Object.fromEntries(countBy(failed.map(({ cause }) => cause))),
     labels: Object.fromEntries(countBy(written.map(({ label }) => label))),
   };
 }

@@ -13,7 +13,7 @@ export async function decodeAudio(path: string): Promise<Sound> {
   const head = readHead(path);
   let sound: Sound | undefined;
   if (isWav(head)) sound = decodeWav(readFileSync(path), path);
-  else if (isFlac(head)) sound = await decodeFlac(readFileSync(path), path);
+  else if (isFlac(head)) sound = await decodeFlac(readFileSync(path));
   const decoded = sound ?? (await decodeByFfmpeg(path));
   if (!decoded.samples.every((sample) => Number.isFinite(sample)))
     throw new UserError("E_INPUT_BROKEN", `${path}: holds samples that are not finite numbers`);

@@ -80,7 +80,7 @@ function readLayout(bytes: Uint8Array, name: string): Layout {
 }
 
 function readHeader(view: DataView, start: number, size: number, littleEndian: boolean, name: string) {
-  if (size < 16 || start + Math.min(size, 26) > view.byteLength)
+  if (size < 16 || start + Math.min(size, 28) > view.byteLength)
     throw broken(name, "has a damaged 'fmt ' chunk");
   const tag = view.getUint16(start, littleEndian);
   const channels = view.getUint16(start + 2, littleEndian);
@@ -93,7 +93,7 @@ function readHeader(view: DataView, start: number, size: number, littleEndian: b
       `has a damaged 'fmt ' chunk: ${channels} channels, ${sampleRateHz} Hz, ${bits} bits`,
     );
   const format =
-    tag === FORMAT_EXTENSIBLE && size >= 26 ? view.getUint16(start + 24, littleEndian) : tag;
+    tag === FORMAT_EXTENSIBLE && size >= 28 ? view.getUint32(start + 24, littleEndian) : tag;
   const container = blockAlign / channels;
   const bytesPerSample =
     Number.isInteger(container) && container * 8 >= bits ? container : Math.ceil(bits / 8);
