@@ -1,6 +1,6 @@
 import type { Writable } from "node:stream";
 import { CommanderError, type CommandUnknownOpts } from "@commander-js/extra-typings";
-import { UserError } from "../errors.ts";
+import { type ErrorCode, UserError } from "../errors.ts";
 
 /** Where a command writes and what stops it; tests pass buffers. */
 export interface CliIo {
@@ -14,6 +14,11 @@ export const EXIT_FAILURE = 1;
 export const EXIT_USAGE = 2;
 /** What a shell expects of a program that Ctrl-C stopped: 128 + SIGINT. */
 export const EXIT_INTERRUPTED = 130;
+
+const EXIT_STATUS: Partial<Record<ErrorCode, number>> = {
+  E_FLAG: EXIT_USAGE,
+  E_ABORTED: EXIT_INTERRUPTED,
+};
 
 /**
  * Runs a program on argv (without node and script) and returns its exit status; never calls process.exit.
@@ -39,7 +44,7 @@ export async function runCli(
     if (error instanceof UserError) {
       io.stderr.write(`${program.name()}: ${error.message}\n`);
       if (error.hint !== undefined) io.stderr.write(`  hint: ${error.hint}\n`);
-      return error.code === "E_ABORTED" ? EXIT_INTERRUPTED : EXIT_FAILURE;
+      return EXIT_STATUS[error.code] ?? EXIT_FAILURE;
     }
     throw error;
   }

@@ -1,0 +1,62 @@
+import type { RgbImage } from "./image.ts";
+
+export interface Point {
+  readonly x: number;
+  readonly y: number;
+}
+
+/**
+ * Where the eyes lie in an aligned face, as parts of its width and height: the median over aligned FER2013 faces of
+ * face-api's own landmarks, so that a face cut from a photograph is framed as those that the network learnt from.
+ */
+const LEFT_EYE = { x: 0.311, y: 0.297 };
+const RIGHT_EYE = { x: 0.704, y: 0.297 };
+
+/**
+ * Cuts a face out, turned and scaled so that its eyes lie level and in their places (a similarity transform), bilinear,
+ * averaged over the source pixels that an output pixel covers. What lies outside the picture is black.
+ * @param leftEye pixels; the eye on the left of the picture
+ * @param rightEye pixels
+ * @returns [size, size, 3]
+ */
+export function alignFace(
+  image: RgbImage,
+  leftEye: Point,
+  rightEye: Point,
+  size: number,
+): RgbImage {
+  const span = (RIGHT_EYE.x - LEFT_EYE.x) * size;
+  const a = (rightEye.x - leftEye.x) / span; // source pixels for one output pixel to the right
+  const b = (rightEye.y - leftEye.y) / span;
+  const samples = Math.max(1, Math.ceil(Math.hypot(a, b))); // along each axis of an output pixel
+  const data = new Uint8Array(size * size * 3);
+  for (let y = 0; y < size; y += 1)
+    for (let x = 0; x < size; x += 1)
+      for (let channel = 0; channel < 3; channel += 1) {
+        let sum = 0;
+        for (let j = 0; j < samples; j += 1)
+          for (let i = 0; i < samples; i += 1) {
+            const dx = x + (i + 0.5) / samples - LEFT_EYE.x * size;
+            const dy = y + (j + 0.5) / samples - LEFT_EYE.y * size;
+            sum += bilinear(image, leftEye.x + a * dx - b * dy, leftEye.y + b * dx + a * dy, channel);
+          }
+        data[(y * size + x) * 3 + channel] = Math.round(sum / samples ** 2);
+      }
+  return { data, width: size, height: size };
+}
+
+/** The value at a place in pixels (the first pixel's centre lies at 0.5, 0.5). */
+function bilinear({ data, width, height }: RgbImage, x: number, y: number, channel: number): number {
+  const left = Math.floor(x - 0.5);
+  const top = Math.floor(y - 0.5);
+  const right = x - 0.5 - left;
+  const down = y - 0.5 - top;
+  const at = (column: number, row: number): number =>
+    column < 0 || row < 0 || column >= width || row >= height
+      ? 0
+      : (data[(row * width + column) * 3 + channel] ?? 0);
+  return (
+    (1 - down) * ((1 - right) * at(left, top) + right * at(left + 1, top)) +
+    down * ((1 - right) * at(left, top + 1) + right * at(left + 1, top + 1))
+  );
+}

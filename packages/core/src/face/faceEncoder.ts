@@ -1,0 +1,64 @@
+import { UserError } from "../errors.ts";
+import { type EncoderInfo, stableJson } from "../hdf5/encoder.ts";
+import { alignFace } from "./alignFace.ts";
+import type { FaceCrop } from "./faceCrop.ts";
+import { type FaceNets, faceApiVersion, faceWeightsSha256, loadFaceNets } from "./faceApi.ts";
+import { type RgbImage, toSquare } from "./image.ts";
+
+const FACE_DIM = 256;
+const FACE_SIZE = 112;
+const ALIGNED_UP_TO = 128;
+const MAYBE_ALIGNED_UP_TO = 256;
+/** A face wider than this part of the picture needs no crop. */
+const FILLS_PICTURE = 0.6;
+
+export interface FaceEncoder {
+  readonly info: EncoderInfo;
+  /**
+   * The aligned face of a picture, [112, 112, 3].
+   * @throws UserError E_INPUT_BROKEN "no face found" when the picture has none
+   */
+  prepare(image: RgbImage, crop?: FaceCrop): Promise<RgbImage>;
+  /** One embedding a face, [faces, 256] row-major. */
+  embed(faces: readonly RgbImage[]): Float32Array;
+}
+
+/** What the `face` model is, for files and models. */
+export function faceEncoderInfo(crop: FaceCrop): EncoderInfo {
+  return {
+    model: "face",
+    weightsSha256: faceWeightsSha256(),
+    featureConfig: stableJson({
+      face_crop: crop,
+      face_size: FACE_SIZE,
+      package: `@vladmandic/face-api ${faceApiVersion()}`,
+    }),
+    dim: FACE_DIM,
+  };
+}
+
+/** Loads the `face` model: detection, landmarks, alignment and the feature of a pretrained expression network. */
+export async function loadFaceEncoder(crop: FaceCrop): Promise<FaceEncoder> {
+  const nets = await loadFaceNets();
+  return {
+    info: faceEncoderInfo(crop),
+    prepare: (image, rule = crop) => prepareFace(nets, image, rule),
+    embed: (faces) => nets.expressionFeatures(faces),
+  };
+}
+
+async function prepareFace(nets: FaceNets, image: RgbImage, crop: FaceCrop): Promise<RgbImage> {
+  const side = Math.max(image.width, image.height);
+  const square = image.width === image.height;
+  if (crop === "off" || (crop === "auto" && square && side <= ALIGNED_UP_TO))
+    return toSquare(image, FACE_SIZE);
+  const maybeAligned = crop === "auto" && square && side <= MAYBE_ALIGNED_UP_TO;
+  const face = await nets.findFace(image);
+  if (maybeAligned && (face === undefined || face.width > FILLS_PICTURE * side))
+    return toSquare(image, FACE_SIZE);
+  if (face === undefined)
+    throw new UserError("E_INPUT_BROKEN", "no face found", {
+      hint: "a picture that is an aligned face already wants --face_crop off",
+    });
+  return alignFace(image, face.leftEye, face.rightEye, FACE_SIZE);
+}

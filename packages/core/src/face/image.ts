@@ -1,0 +1,39 @@
+import sharp from "sharp";
+import { UserError, causeOf } from "../errors.ts";
+
+/** A picture: 8-bit RGB, [height, width, 3] row-major. */
+export interface RgbImage {
+  readonly data: Uint8Array;
+  readonly width: number;
+  readonly height: number;
+}
+
+/**
+ * Decodes a picture file: EXIF rotation applied, grey made RGB, transparency laid on black.
+ * @throws UserError E_INPUT_BROKEN when it cannot be decoded
+ */
+export async function readImage(path: string): Promise<RgbImage> {
+  try {
+    const { data, info } = await sharp(path, { failOn: "error" })
+      .rotate()
+      .flatten({ background: "black" })
+      .toColourspace("srgb")
+      .raw()
+      .toBuffer({ resolveWithObject: true });
+    return { data, width: info.width, height: info.height };
+  } catch (error) {
+    throw new UserError("E_INPUT_BROKEN", `${path}: cannot be decoded as a picture (${causeOf(error)})`, {
+      cause: error,
+    });
+  }
+}
+
+/** The whole picture as a square of `size` pixels, a longer side's rest in black. */
+export async function toSquare(image: RgbImage, size: number): Promise<RgbImage> {
+  const { data, width, height } = image;
+  const square = await sharp(data, { raw: { width, height, channels: 3 } })
+    .resize(size, size, { fit: "contain", background: "black" })
+    .raw()
+    .toBuffer();
+  return { data: square, width: size, height: size };
+}

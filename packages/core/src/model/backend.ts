@@ -1,0 +1,79 @@
+import { createRequire } from "node:module";
+import { UserError } from "../errors.ts";
+
+export type Tf = typeof import("@tensorflow/tfjs");
+
+export const BACKENDS = ["auto", "tensorflow", "wasm", "cpu"] as const;
+export type BackendChoice = (typeof BACKENDS)[number];
+
+export interface TensorFlow {
+  readonly tf: Tf;
+  /** "tensorflow", "wasm" or "cpu" */
+  readonly backend: string;
+  /** Why this one, for the user. */
+  readonly reason: string;
+}
+
+/** Packages that bring the native TensorFlow binding, where somebody installed one. */
+const NATIVE_PACKAGES = ["@tensorflow/tfjs-node-gpu", "@tensorflow/tfjs-node"];
+
+const require = createRequire(import.meta.url);
+
+/**
+ * Loads TensorFlow.js: "auto" takes the native binding where it loads, else WebAssembly.
+ * @throws UserError E_UNAVAILABLE when the native binding is asked for and does not load
+ */
+export async function loadTensorFlow(choice: BackendChoice = "auto"): Promise<TensorFlow> {
+  if (choice === "auto" || choice === "tensorflow") {
+    const native = NATIVE_PACKAGES.find(loads);
+    const tf = requireTf();
+    if (native !== undefined && (await tf.setBackend("tensorflow")))
+      return { tf, backend: "tensorflow", reason: `${native} is installed` };
+    if (choice === "tensorflow")
+      throw new UserError("E_UNAVAILABLE", "--backend tensorflow: the native binding does not load", {
+        hint: `install ${NATIVE_PACKAGES.join(" or ")}, or use --backend wasm`,
+      });
+  }
+  const tf = requireTf();
+  if (choice === "cpu") {
+    await tf.setBackend("cpu");
+    return { tf, backend: "cpu", reason: "asked for (slow: plain JavaScript)" };
+  }
+  await startWasm(tf);
+  const reason = choice === "wasm" ? "asked for" : "the native TensorFlow binding is not installed";
+  return { tf, backend: "wasm", reason };
+}
+
+function requireTf(): Tf {
+  return require("@tensorflow/tfjs") as Tf;
+}
+
+function loads(name: string): boolean {
+  try {
+    require(name);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * A wasm kernel that fails prints "XNN status … is not successful" and goes on with garbage in its output. The print
+ * function is console.warn as it stands when the module starts: give it one that throws.
+ */
+async function startWasm(tf: Tf): Promise<void> {
+  require("@tensorflow/tfjs-backend-wasm");
+  const warn = console.warn;
+  console.warn = (...words: unknown[]): void => {
+    const text = words.map(String).join(" ");
+    if (/XNN status .* not successful/.test(text)) throw new Error(`a wasm kernel failed: ${text}`);
+    warn(...words);
+  };
+  try {
+    await tf.setBackend("wasm");
+  } finally {
+    console.warn = warn;
+  }
+  const { registerWasmKernels } = await import("./wasmKernels.ts");
+  registerWasmKernels(tf);
+}

@@ -1,0 +1,21 @@
+import { join } from "node:path";
+import { audioStats } from "@emotion-service/core/audio/audioStats";
+import { decodeAudio } from "@emotion-service/core/audio/decode";
+import { type LogMelConfig, createLogMelExtractor } from "@emotion-service/core/audio/logMel";
+import { serveJobs } from "@emotion-service/core/workers/serve";
+
+export interface AudioSettings {
+  readonly folder: string;
+  readonly config: LogMelConfig;
+}
+
+serveJobs<AudioSettings, string, Float32Array>(
+  ({ folder, config }) => {
+    const extract = createLogMelExtractor(config);
+    return async (path) => {
+      const { features, frames } = extract(await decodeAudio(join(folder, path)));
+      return audioStats(features, config.n_mels, frames, config.hop_length / config.sr);
+    };
+  },
+  (embedding) => [embedding.buffer as ArrayBuffer],
+);

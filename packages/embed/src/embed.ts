@@ -1,0 +1,172 @@
+import { dirname, join } from "node:path";
+import type { OnProgress } from "@emotion-service/core/cli/progress";
+import { UserError } from "@emotion-service/core/errors";
+import type { FaceCrop } from "@emotion-service/core/face/faceCrop";
+import { stemOf } from "@emotion-service/core/files/listFiles";
+import { countBy, writeCsv } from "@emotion-service/core/files/manifest";
+import { withOutputs } from "@emotion-service/core/files/outputs";
+import { type EmbeddingRows, type Split, writeEmbeddings } from "@emotion-service/core/hdf5/embeddings";
+import {
+  type Embedded,
+  type EmbeddedRow,
+  embedAudioFeatures,
+  embedAudioFiles,
+  embedImages,
+} from "./embedRows.ts";
+import { splitOf } from "./splitOf.ts";
+
+export interface EmbedOptions {
+  /** Exactly one of the three inputs is given. */
+  readonly imagesDir: string | undefined;
+  readonly audioH5: string | undefined;
+  readonly audioDir: string | undefined;
+  readonly outH5: string;
+  /** auto, face, audio_stats; others come with an error that says why not */
+  readonly model: string;
+  readonly faceCrop: FaceCrop;
+  readonly batchSize: number;
+  readonly workers: number;
+  readonly manifestName: string | undefined;
+  readonly onProgress?: OnProgress;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface EmbedSummary {
+  readonly out_h5: string;
+  readonly manifest: string;
+  readonly model: string;
+  readonly dim: number;
+  readonly inputs: number;
+  readonly written: number;
+  readonly failed: number;
+  /** cause → inputs */
+  readonly causes: Readonly<Record<string, number>>;
+  /** label → rows */
+  readonly labels: Readonly<Record<string, number>>;
+  /** group → rows */
+  readonly groups: Readonly<Record<string, number>>;
+}
+
+/** Pictures or sound → embeddings and a manifest, both whole or neither. */
+export async function embed(options: EmbedOptions): Promise<EmbedSummary> {
+  const run = chooseInput(options);
+  const manifest = join(
+    dirname(options.outH5),
+    options.manifestName ?? `${stemOf(options.outH5)}_manifest.csv`,
+  );
+  return withOutputs(async (outputs) => {
+    const h5 = outputs.stage(options.outH5);
+    const csv = outputs.stage(manifest);
+    const embedded = await run();
+    refuseNoRows(embedded.rows);
+    const splits = groupRows(embedded);
+    await writeEmbeddings(h5, { encoder: embedded.encoder, splits });
+    writeManifest(csv, embedded.rows);
+    return summarise(embedded, splits, options.outH5, manifest);
+  });
+}
+
+/** Checks the input and the model against each other; returns the work to do. */
+function chooseInput(options: EmbedOptions): () => Promise<Embedded> {
+  const { imagesDir, audioH5, audioDir } = options;
+  const given = [imagesDir, audioH5, audioDir].filter((input) => input !== undefined);
+  if (given.length !== 1)
+    throw new UserError(
+      "E_FLAG",
+      `embed: needs exactly one of --images_dir, --audio_h5 and --audio_dir, got ${given.length}`,
+      { hint: "run it once for the pictures and once for the sound" },
+    );
+  if (imagesDir !== undefined) {
+    requireModel(options.model, "face", "pictures");
+    return () => embedImages(imagesDir, options);
+  }
+  requireModel(options.model, "audio_stats", "sound");
+  return audioH5 === undefined
+    ? () => embedAudioFiles(audioDir ?? "", options)
+    : () => embedAudioFeatures(audioH5, options);
+}
+
+/** Models that the pipeline knows by name and that this version does not have. */
+const NOT_YET: Readonly<Record<string, string>> = {
+  resnet18: "face",
+  audio_cnn: "audio_stats",
+};
+
+function requireModel(model: string, only: string, input: string): void {
+  if (model === "auto" || model === only) return;
+  if (NOT_YET[model] !== undefined || model.endsWith(".onnx"))
+    throw new UserError(
+      "E_UNAVAILABLE",
+      `--model ${model}: this version cannot run it (a random, untrained network would be no help)`,
+      { hint: `use --model ${NOT_YET[model] ?? only}` },
+    );
+  throw new UserError("E_FLAG", `--model ${model}: must be ${only} (or auto) for ${input}`);
+}
+
+function refuseNoRows(rows: readonly EmbeddedRow[]): void {
+  if (rows.some(({ embedding }) => embedding !== undefined)) return;
+  const causes = countBy(rows.map(causeWithoutName)).map(([cause, count]) => `${count} × ${cause}`);
+  throw new UserError("E_INPUT_BROKEN", `none of the ${rows.length} inputs gave an embedding`, {
+    hint: causes.join("; "),
+  });
+}
+
+/** A cause without the file's own name, so that equal causes count as one. */
+function causeWithoutName({ cause, path }: EmbeddedRow): string {
+  const at = cause.indexOf(`${path}: `);
+  return at === -1 ? cause : cause.slice(at + path.length + 2);
+}
+
+function groupRows({ encoder, rows }: Embedded): Map<Split, EmbeddingRows> {
+  const whole = rows.filter(({ embedding }) => embedding !== undefined);
+  const split = splitOf(whole.map(({ path }) => path));
+  const splits = new Map<Split, EmbeddingRows>();
+  for (const name of ["all", "train", "val", "test"] as const) {
+    const members = whole.filter(({ path }) => split(path) === name);
+    if (members.length === 0) continue;
+    const data = new Float32Array(members.length * encoder.dim);
+    for (const [i, { embedding }] of members.entries())
+      if (embedding !== undefined) data.set(embedding, i * encoder.dim);
+    splits.set(name, {
+      embeddings: { data, rows: members.length, columns: encoder.dim },
+      labels: members.map(({ label }) => label),
+      paths: members.map(({ path }) => path),
+    });
+  }
+  return splits;
+}
+
+function writeManifest(path: string, rows: readonly EmbeddedRow[]): void {
+  writeCsv(
+    path,
+    ["path", "label", "status", "cause"],
+    rows.map((row) => ({
+      path: row.path,
+      label: row.label,
+      status: row.embedding === undefined ? "failed" : "ok",
+      cause: causeWithoutName(row),
+    })),
+  );
+}
+
+function summarise(
+  { encoder, rows }: Embedded,
+  splits: ReadonlyMap<Split, EmbeddingRows>,
+  outH5: string,
+  manifest: string,
+): EmbedSummary {
+  const failed = rows.filter(({ embedding }) => embedding === undefined);
+  const written = rows.filter(({ embedding }) => embedding !== undefined);
+  return {
+    out_h5: outH5,
+    manifest,
+    model: encoder.model,
+    dim: encoder.dim,
+    inputs: rows.length,
+    written: written.length,
+    failed: failed.length,
+    causes: Object.fromEntries(countBy(failed.map(causeWithoutName))),
+    labels: Object.fromEntries(countBy(written.map(({ label }) => label))),
+    groups: Object.fromEntries([...splits].map(([name, group]) => [name, group.paths.length])),
+  };
+}

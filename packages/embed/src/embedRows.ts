@@ -1,0 +1,106 @@
+import { audioStats, audioStatsEncoder } from "@emotion-service/core/audio/audioStats";
+import { DEFAULT_LOG_MEL } from "@emotion-service/core/audio/logMel";
+import { throwIfAborted } from "@emotion-service/core/errors";
+import { faceEncoderInfo } from "@emotion-service/core/face/faceEncoder";
+import {
+  AUDIO_EXTENSIONS,
+  IMAGE_EXTENSIONS,
+  listFiles,
+} from "@emotion-service/core/files/listFiles";
+import type { EncoderInfo } from "@emotion-service/core/hdf5/encoder";
+import { readPreprocessedAudio } from "@emotion-service/core/hdf5/preprocessedAudio";
+import { factsOf } from "@emotion-service/core/labels";
+import { mapInWorkers } from "@emotion-service/core/workers/pool";
+import type { AudioSettings } from "./audioWorker.ts";
+import type { EmbedOptions } from "./embed.ts";
+import type { FaceBatch, FaceSettings } from "./faceWorker.ts";
+
+/** What became of one input. */
+export interface EmbeddedRow {
+  readonly path: string;
+  readonly label: string;
+  /** [D]; undefined when the input has none, for the cause given. */
+  readonly embedding: Float32Array | undefined;
+  readonly cause: string;
+}
+
+export interface Embedded {
+  readonly encoder: EncoderInfo;
+  /** In the order of the inputs. */
+  readonly rows: readonly EmbeddedRow[];
+}
+
+/** Pictures → face embeddings, in worker threads. */
+export async function embedImages(folder: string, options: EmbedOptions): Promise<Embedded> {
+  const paths = listFiles(folder, IMAGE_EXTENSIONS, "--images_dir");
+  const encoder = faceEncoderInfo(options.faceCrop);
+  const batches: string[][] = [];
+  for (let start = 0; start < paths.length; start += options.batchSize)
+    batches.push(paths.slice(start, start + options.batchSize));
+  const settings: FaceSettings = { folder, crop: options.faceCrop };
+  const outcomes = mapInWorkers<readonly string[], FaceBatch>(batches, {
+    script: new URL("faceWorker.js", import.meta.url),
+    settings,
+    workers: options.workers,
+    signal: options.signal,
+  });
+  const rows: EmbeddedRow[] = [];
+  let batch = 0;
+  for await (const outcome of outcomes) {
+    let at = 0;
+    for (const [i, path] of (batches[batch] ?? []).entries()) {
+      const cause = outcome.ok ? (outcome.value.causes[i] ?? "") : outcome.cause;
+      const embedding =
+        outcome.ok && cause === ""
+          ? outcome.value.embeddings.slice(at, (at += encoder.dim))
+          : undefined;
+      rows.push({ path, label: factsOf(path).label, embedding, cause });
+    }
+    batch += 1;
+    options.onProgress?.(rows.length, paths.length, "pictures");
+  }
+  return { encoder, rows };
+}
+
+/** Audio files → audio_stats at the default feature settings, in worker threads. */
+export async function embedAudioFiles(folder: string, options: EmbedOptions): Promise<Embedded> {
+  const paths = listFiles(folder, AUDIO_EXTENSIONS, "--audio_dir");
+  const settings: AudioSettings = { folder, config: DEFAULT_LOG_MEL };
+  const outcomes = mapInWorkers<string, Float32Array>(paths, {
+    script: new URL("audioWorker.js", import.meta.url),
+    settings,
+    workers: options.workers,
+    signal: options.signal,
+  });
+  const rows: EmbeddedRow[] = [];
+  for await (const outcome of outcomes) {
+    const path = paths[rows.length] ?? "";
+    rows.push({
+      path,
+      label: factsOf(path).label,
+      embedding: outcome.ok ? outcome.value : undefined,
+      cause: outcome.ok ? "" : outcome.cause,
+    });
+    options.onProgress?.(rows.length, paths.length, "files");
+  }
+  return { encoder: audioStatsEncoder(DEFAULT_LOG_MEL), rows };
+}
+
+/** Preprocessed audio → audio_stats; labels are the file's own. */
+export async function embedAudioFeatures(file: string, options: EmbedOptions): Promise<Embedded> {
+  return readPreprocessedAudio(file, "--audio_h5", ({ config, paths }, features) => {
+    const rows: EmbeddedRow[] = [];
+    for (const row of features) {
+      throwIfAborted(options.signal);
+      const embedding = audioStats(
+        row.features,
+        config.n_mels,
+        row.frames,
+        config.hop_length / config.sr,
+      );
+      rows.push({ path: row.path, label: row.label, embedding, cause: "" });
+      options.onProgress?.(rows.length, paths.length, "clips");
+    }
+    return { encoder: audioStatsEncoder(config), rows };
+  });
+}

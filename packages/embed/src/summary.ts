@@ -1,0 +1,20 @@
+import type { EmbedSummary } from "./embed.ts";
+
+/** The summary as a person reads it. */
+export function formatSummary(summary: EmbedSummary): string {
+  const list = (counts: Readonly<Record<string, number>>): string =>
+    Object.entries(counts)
+      .map(([name, count]) => `${name} ${count}`)
+      .join(", ");
+  const lines = [
+    `${summary.written} of ${summary.inputs} embeddings (${summary.model}, ${summary.dim} values each) written to ${summary.out_h5}`,
+    `labels: ${list(summary.labels)}`,
+    `groups: ${list(summary.groups)}`,
+    `manifest: ${summary.manifest}`,
+  ];
+  if (summary.failed > 0) {
+    lines.push(`failed: ${summary.failed}`);
+    for (const [cause, count] of Object.entries(summary.causes)) lines.push(`  ${count} × ${cause}`);
+  }
+  return `${lines.join("\n")}\n`;
+}
