@@ -1,0 +1,52 @@
+/** How well predictions meet the truth. */
+export interface ClassificationMetrics {
+  readonly rows: number;
+  /** Share of rows predicted right, [0, 1]. */
+  readonly accuracy: number;
+  /** Unweighted average recall (macro recall): the mean over the classes that occur, [0, 1]. */
+  readonly uar: number;
+  /** The mean F1 over the classes that occur or are predicted, as sklearn.metrics.f1_score(average="macro"). */
+  readonly macro_f1: number;
+  /** class → share of its rows predicted right; null where the class does not occur */
+  readonly recall: Readonly<Record<string, number | null>>;
+  /** [true class, predicted class] rows, in the order of the classes */
+  readonly confusion: readonly (readonly number[])[];
+}
+
+/**
+ * @param truth class ids, [N]
+ * @param predicted class ids, [N]
+ */
+export function classificationMetrics(
+  truth: ArrayLike<number>,
+  predicted: ArrayLike<number>,
+  classes: readonly string[],
+): ClassificationMetrics {
+  const confusion = classes.map(() => classes.map(() => 0));
+  for (let i = 0; i < truth.length; i += 1) {
+    const row = confusion[truth[i] ?? -1];
+    const column = predicted[i] ?? -1;
+    if (row !== undefined) row[column] = (row[column] ?? 0) + 1;
+  }
+  const right = classes.map((_, k) => confusion[k]?.[k] ?? 0);
+  const occurs = confusion.map((row) => row.reduce((a, b) => a + b, 0));
+  const guessed = classes.map((_, k) => confusion.reduce((sum, row) => sum + (row[k] ?? 0), 0));
+  const recalls = right.map((hits, k) => ((occurs[k] ?? 0) > 0 ? hits / (occurs[k] ?? 1) : null));
+  const f1 = right.map((hits, k) => {
+    const total = (occurs[k] ?? 0) + (guessed[k] ?? 0);
+    return total > 0 ? (2 * hits) / total : null;
+  });
+  return {
+    rows: truth.length,
+    accuracy: truth.length > 0 ? right.reduce((a, b) => a + b, 0) / truth.length : 0,
+    uar: meanOfNumbers(recalls),
+    macro_f1: meanOfNumbers(f1),
+    recall: Object.fromEntries(classes.map((name, k) => [name, recalls[k] ?? null])),
+    confusion,
+  };
+}
+
+function meanOfNumbers(values: readonly (number | null)[]): number {
+  const numbers = values.filter((value) => value !== null);
+  return numbers.length > 0 ? numbers.reduce((a, b) => a + b, 0) / numbers.length : 0;
+}
