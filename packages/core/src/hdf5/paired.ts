@@ -125,6 +125,13 @@ export async function readPaired(
   });
 }
 
+/** The labels of a paired file as they stand there ("0", "1", "HAP", …), not made canonical, [N]. */
+export async function readRawLabels(path: string, flag: string): Promise<string[]> {
+  return readH5(path, flag, (file) =>
+    readStrings(requireDataset(file, "labels", path, "write it with pair")),
+  );
+}
+
 function readFlags(file: Group, name: string, rows: number): Uint8Array {
   const value: unknown = findDataset(file, name)?.value;
   return value instanceof Uint8Array ? value : new Uint8Array(rows).fill(1);

@@ -1,0 +1,130 @@
+import type { Matrix } from "../hdf5/file.ts";
+
+/** `left` and `right` of a leaf, as in scikit-learn's `tree_`. */
+export const TREE_LEAF = -1;
+/** `feature` and `threshold` of a leaf, as in scikit-learn's `tree_`. */
+export const TREE_UNDEFINED = -2;
+/** A feature is constant in a node when max <= min + this, in 32-bit floats (scikit-learn's FEATURE_THRESHOLD). */
+const FEATURE_THRESHOLD = Math.fround(1e-7);
+
+/** One isolation tree: arrays of a value a node, [nodes]; node 0 is the root, children come after their parent. */
+export interface Tree {
+  /** Column that an inner node tests, in [0, D); {@link TREE_UNDEFINED} at a leaf. */
+  readonly feature: Int32Array;
+  /** A row goes left when its (32-bit) value is <= the (64-bit) threshold, else right. */
+  readonly threshold: Float64Array;
+  /** Child nodes; {@link TREE_LEAF} at a leaf. */
+  readonly left: Int32Array;
+  readonly right: Int32Array;
+  /** Training rows that reached the node, at least 1. */
+  readonly nNodeSamples: Int32Array;
+}
+
+/**
+ * Mean path length of an unsuccessful search in a binary search tree of n keys: what a leaf of n rows adds to its depth.
+ * 0 for n <= 1, 1 for n = 2, else 2 (ln(n - 1) + γ) - 2 (n - 1) / n (Liu, Ting and Zhou 2008, eq. 1; scikit-learn's
+ * `_average_path_length`).
+ */
+export function averagePathLength(n: number): number {
+  if (n <= 1) return 0;
+  if (n === 2) return 1;
+  const EULER_GAMMA = 0.5772156649015329;
+  return 2 * (Math.log(n - 1) + EULER_GAMMA) - (2 * (n - 1)) / n;
+}
+
+/**
+ * Grows one tree on the rows `samples` of `matrix` (their order changes), as scikit-learn's ExtraTree with splitter
+ * "random" and max_features 1 does: a node draws features until one is not constant in it, then a threshold uniformly
+ * between that feature's least and greatest value. A node is a leaf at `maxDepth`, with one row, or when all its rows
+ * are alike.
+ */
+export function growTree(
+  matrix: Matrix,
+  samples: Int32Array,
+  maxDepth: number,
+  random: () => number,
+): Tree {
+  const most = 2 * samples.length - 1;
+  const feature = new Int32Array(most).fill(TREE_UNDEFINED);
+  const threshold = new Float64Array(most).fill(TREE_UNDEFINED);
+  const left = new Int32Array(most).fill(TREE_LEAF);
+  const right = new Int32Array(most).fill(TREE_LEAF);
+  const nNodeSamples = new Int32Array(most);
+  const features = Int32Array.from({ length: matrix.columns }, (_, column) => column);
+  let count = 0;
+  const grow = (start: number, end: number, depth: number): number => {
+    const node = count;
+    count += 1;
+    nNodeSamples[node] = end - start;
+    if (depth >= maxDepth || end - start < 2) return node;
+    const split = drawSplit(matrix, samples.subarray(start, end), features, random);
+    if (split === undefined) return node;
+    feature[node] = split.feature;
+    threshold[node] = split.threshold;
+    const middle = start + partition(matrix, samples.subarray(start, end), split);
+    left[node] = grow(start, middle, depth + 1);
+    right[node] = grow(middle, end, depth + 1);
+    return node;
+  };
+  grow(0, samples.length, 0);
+  return {
+    feature: feature.slice(0, count),
+    threshold: threshold.slice(0, count),
+    left: left.slice(0, count),
+    right: right.slice(0, count),
+    nNodeSamples: nNodeSamples.slice(0, count),
+  };
+}
+
+interface Split {
+  readonly feature: number;
+  readonly threshold: number;
+}
+
+/** A split of a node's rows, or undefined when every feature is constant there. `features`: all columns, any order. */
+function drawSplit(
+  matrix: Matrix,
+  samples: Int32Array,
+  features: Int32Array,
+  random: () => number,
+): Split | undefined {
+  for (let left = features.length; left > 0; left -= 1) {
+    const drawn = Math.floor(random() * left);
+    const feature = features[drawn]!;
+    features[drawn] = features[left - 1]!;
+    features[left - 1] = feature;
+    const [min, max] = rangeOf(matrix, samples, feature);
+    if (max <= Math.fround(min + FEATURE_THRESHOLD)) continue;
+    const threshold = min + (max - min) * random();
+    return { feature, threshold: threshold === max ? min : threshold };
+  }
+  return undefined;
+}
+
+function rangeOf(
+  { data, columns }: Matrix,
+  samples: Int32Array,
+  feature: number,
+): [number, number] {
+  let min = Infinity;
+  let max = -Infinity;
+  for (const sample of samples) {
+    const value = data[sample * columns + feature]!;
+    if (value < min) min = value;
+    if (value > max) max = value;
+  }
+  return [min, max];
+}
+
+/** Moves the rows that go left to the front; returns how many they are. */
+function partition({ data, columns }: Matrix, samples: Int32Array, split: Split): number {
+  let middle = 0;
+  for (let i = 0; i < samples.length; i += 1) {
+    const sample = samples[i]!;
+    if (!(data[sample * columns + split.feature]! <= split.threshold)) continue;
+    samples[i] = samples[middle]!;
+    samples[middle] = sample;
+    middle += 1;
+  }
+  return middle;
+}

@@ -1,0 +1,130 @@
+import type { Contamination } from "@emotion-service/core/anomaly/forest";
+import { table } from "@emotion-service/core/cli/table";
+import type { Engine, Scored } from "./detector.ts";
+import type { Evaluation } from "./evaluate.ts";
+import type { Source } from "./rows.ts";
+
+/** What was found in one file. */
+export interface SplitSummary {
+  readonly rows: number;
+  /** Rows without that modality: filled with the training mean. */
+  readonly imputed_images: number;
+  readonly imputed_audio: number;
+  readonly anomalies: number;
+  /** Anomaly scores, least, middle and greatest. */
+  readonly score_min: number;
+  readonly score_median: number;
+  readonly score_max: number;
+  readonly evaluation?: Evaluation;
+}
+
+/** A row and its score. */
+export interface ScoreRow {
+  readonly split: Source["split"];
+  readonly path: string;
+  /** Higher is stranger; above 0: an anomaly. */
+  readonly score: number;
+  readonly anomaly: number;
+}
+
+/** What `--json` prints. */
+export interface AnomalySummary {
+  readonly engine: Engine;
+  readonly n_estimators: number;
+  readonly max_samples: number;
+  readonly contamination: Contamination;
+  /** Threshold on `score_samples`, in [-1, 0]. */
+  readonly offset: number;
+  /** null: the engine takes none. */
+  readonly seed: number | null;
+  readonly n_features: number;
+  readonly train: SplitSummary;
+  readonly test?: SplitSummary;
+  readonly explained_variance_ratio: readonly [number, number];
+  /** Training rows that the PCA axes were found on. */
+  readonly pca_rows: number;
+  /** The rows with the highest scores, highest first. */
+  readonly strangest: readonly ScoreRow[];
+  readonly notes: readonly string[];
+  readonly files: readonly string[];
+}
+
+const STRANGEST = 5;
+
+export function summariseSplit(
+  { file }: Source,
+  { scores, anomaly }: Scored,
+  evaluation: Evaluation | undefined,
+): SplitSummary {
+  const sorted = scores.toSorted();
+  return {
+    rows: scores.length,
+    imputed_images: countOf(0, file.rows.imagePresent),
+    imputed_audio: countOf(0, file.rows.audioPresent),
+    anomalies: countOf(1, anomaly),
+    score_min: sorted[0]!,
+    score_median: sorted[Math.floor((sorted.length - 1) / 2)]!,
+    score_max: sorted.at(-1)!,
+    ...(evaluation === undefined ? {} : { evaluation }),
+  };
+}
+
+function countOf(value: number, flags: Uint8Array): number {
+  return flags.filter((flag) => flag === value).length;
+}
+
+/** The rows with the highest scores, ties by their order. */
+export function strangestRows(rows: readonly ScoreRow[]): ScoreRow[] {
+  return rows.toSorted((a, b) => b.score - a.score).slice(0, STRANGEST);
+}
+
+/** The summary as text. */
+export function formatSummary(summary: AnomalySummary): string {
+  const { train, test } = summary;
+  const splits: [string, SplitSummary][] = [["train", train]];
+  if (test !== undefined) splits.push(["test", test]);
+  return [
+    `Isolation forest (${summary.engine}): ${summary.n_estimators} trees on ${summary.max_samples} of ${train.rows} rows each, ${summary.n_features} features`,
+    `threshold: offset ${summary.offset.toFixed(4)}, contamination ${summary.contamination}`,
+    ...summary.notes.map((note) => `note: ${note}`),
+    "",
+    table([
+      ["split", "rows", "anomalies", "share", "score min", "median", "max"],
+      ...splits.map(([name, split]) => splitLine(name, split)),
+    ]),
+    "",
+    ...splits.flatMap(([name, split]) => [
+      ...imputedLine(name, split),
+      ...evaluationLine(name, split),
+    ]),
+    "strangest rows (higher is stranger, above 0 is an anomaly):",
+    ...summary.strangest.map(
+      ({ split, path, score }) => `  ${score.toFixed(4)}  ${split}  ${path}`,
+    ),
+    `Wrote ${summary.files.join(", ")}`,
+  ].join("\n");
+}
+
+function splitLine(name: string, split: SplitSummary): (string | number)[] {
+  const scores = [split.score_min, split.score_median, split.score_max];
+  const share = `${((100 * split.anomalies) / split.rows).toFixed(1)} %`;
+  return [name, split.rows, split.anomalies, share, ...scores.map((score) => score.toFixed(4))];
+}
+
+function imputedLine(name: string, split: SplitSummary): string[] {
+  const { imputed_images: images, imputed_audio: audio } = split;
+  if (images + audio === 0) return [];
+  return [
+    `${name}: filled with the training mean: ${images} rows without an image, ${audio} without audio`,
+  ];
+}
+
+function evaluationLine(name: string, { evaluation }: SplitSummary): string[] {
+  if (evaluation === undefined) return [];
+  if (evaluation.labels === "not binary") return [`${name}: not evaluated: ${evaluation.reason}`];
+  const { auroc, precision, recall, positives } = evaluation;
+  const precisionText = precision === null ? "undefined (no row flagged)" : precision.toFixed(3);
+  return [
+    `${name}: AUROC ${auroc.toFixed(3)}, precision ${precisionText}, recall ${recall.toFixed(3)} of ${positives} labelled 1`,
+  ];
+}
