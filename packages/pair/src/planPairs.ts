@@ -1,0 +1,243 @@
+import { UserError, causeOf } from "@emotion-service/core/errors";
+import { createRandom } from "@emotion-service/core/random";
+import { type MatchOptions, type MatchWay, chooseMatching } from "./choose.ts";
+import { labelCandidates, matchByLabel } from "./matchLabel.ts";
+import {
+  type Fractions,
+  type Item,
+  type Leftover,
+  type Matching,
+  PARTS,
+  type Part,
+  type Sample,
+  aloneSample,
+  groupBy,
+  itemsOf,
+} from "./parts.ts";
+import { type Atom, type Unit, assignUnits, partsOf, unitsOf } from "./split.ts";
+
+export interface PlanOptions extends MatchOptions {
+  /** Canonical emotions to keep; undefined: all. */
+  readonly classes: readonly string[] | undefined;
+  /** Rows without a partner stay, with one modality. */
+  readonly keepUnmatched: boolean;
+  /** Pairs of each class in train, when matched by label; undefined: as many as the largest class has rows. */
+  readonly pairsPerClass: number | undefined;
+  readonly seed: number;
+  /** undefined: no split. */
+  readonly fractions: Fractions | undefined;
+  /** Whether data that cannot be split is an error; else it stays whole. */
+  readonly splitRequired: boolean;
+  /** What a group is, in the plural: "speakers". */
+  readonly groupNoun: string;
+}
+
+export interface Plan {
+  readonly matchBy: MatchWay;
+  /** Why it was matched so. */
+  readonly reason: string;
+  /** The rows of each part, or of "all" alone where nothing was split; sorted by path. */
+  readonly parts: ReadonlyMap<Part, readonly Sample[]>;
+  /** Rows that are in no part. */
+  readonly dropped: readonly Leftover[];
+  /** Why the data stays whole although a split was wanted. */
+  readonly notSplit: string | undefined;
+  /** Lines of the manifest that name what is not there. */
+  readonly missing: readonly string[];
+}
+
+type Division = Pick<Plan, "parts" | "dropped" | "notSplit">;
+
+/**
+ * Decides which image goes with which clip and which part each pair goes to; touches no file.
+ * @throws UserError when nothing pairs, or when a split that was asked for is impossible
+ */
+export function planPairs(
+  images: readonly Item[],
+  audio: readonly Item[],
+  options: PlanOptions,
+): Plan {
+  const { matchBy, reason, matching, missing } = chooseMatching(images, audio, options);
+  if (matching !== undefined && options.pairsPerClass !== undefined)
+    throw new UserError("E_FLAG", `--pairs_per_class: needs matching by label, is by ${matchBy}`, {
+      hint: "leave it out, or add --match_by label",
+    });
+  const division =
+    matching === undefined
+      ? planByLabel(images, audio, options)
+      : planMatched(onlyClasses(matching, options.classes), options);
+  if (division.parts.size === 0) throw nothingPairs(matchBy, images, audio, division.dropped);
+  return { matchBy, reason, missing, ...division };
+}
+
+/** Divides pairs that are made already. */
+function planMatched({ samples, leftovers }: Matching, options: PlanOptions): Division {
+  const kept = leftovers.filter(({ keepable }) => options.keepUnmatched && keepable);
+  const rows = [...samples, ...kept.map(aloneSample)];
+  const paired = new Set(samples.flatMap(itemsOf));
+  const atoms = rows.map((row): Atom => {
+    const items = itemsOf(row);
+    return { items, stratum: `${row.label} ${items.map(({ modality }) => modality).join()}` };
+  });
+  const { partOf, notSplit } = divide(atoms, options, createRandom(options.seed), {
+    isCore: ({ items }) => items.some((item) => paired.has(item)),
+    isNeeded: () => true,
+  });
+  const stays = new Set(kept);
+  return {
+    parts: sortedParts(rows, partOf),
+    dropped: leftovers.filter((leftover) => !stays.has(leftover)),
+    notSplit,
+  };
+}
+
+/** Divides the rows first, then pairs rows of one emotion within each part. */
+function planByLabel(
+  images: readonly Item[],
+  audio: readonly Item[],
+  options: PlanOptions,
+): Division {
+  const isWanted = ({ label }: Item): boolean => options.classes?.includes(label) ?? true;
+  const { items, leftovers } = labelCandidates(images.filter(isWanted), audio.filter(isWanted));
+  const leftOut = [
+    ...leftovers,
+    ...unwanted([...images, ...audio].filter((item) => !isWanted(item))),
+  ];
+  const candidates = new Set(items);
+  const alone = leftOut.filter(({ keepable }) => options.keepUnmatched && keepable);
+  const atoms = [...items, ...alone.flatMap((leftover) => leftover.items)].map((item): Atom => ({
+    items: [item],
+    stratum: `${item.label} ${item.modality}`,
+  }));
+  const random = createRandom(options.seed);
+  const { partOf, notSplit } = divide(atoms, options, random, {
+    isCore: (unit) => unit.items.some((item) => candidates.has(item) && item.modality === "audio"),
+    isNeeded: (item) => candidates.has(item) && item.modality === "image",
+  });
+  const samples: Sample[] = [];
+  const inParts = groupBy(items, (item) => partOf.get(item) ?? "all");
+  for (const part of [...PARTS, "all"] as const) {
+    const matching = matchByLabel(inParts.get(part) ?? [], pairsOf(part, options), random);
+    samples.push(...matching.samples);
+    leftOut.push(...matching.leftovers);
+  }
+  const stays = ({ keepable }: Leftover): boolean => options.keepUnmatched && keepable;
+  const rows = [...samples, ...leftOut.filter(stays).map(aloneSample)];
+  const dropped = leftOut.filter((leftover) => !stays(leftover));
+  return { parts: sortedParts(rows, partOf), dropped, notSplit };
+}
+
+/** `--pairs_per_class` is for train (or for what is not split); the other parts get their share of it. */
+function pairsOf(part: Part, { pairsPerClass, fractions }: PlanOptions): number | undefined {
+  if (pairsPerClass === undefined || fractions === undefined || part === "all")
+    return pairsPerClass;
+  const whole = fractions.train > 0 ? fractions.train : Math.max(fractions.val, fractions.test);
+  return Math.max(1, Math.round((pairsPerClass * fractions[part]) / whole));
+}
+
+/** Which part each row goes to. */
+interface Partition {
+  readonly partOf: ReadonlyMap<Item, Part>;
+  readonly notSplit: string | undefined;
+}
+
+interface DivideRules {
+  /** Units that are divided first, so that every part has some. */
+  readonly isCore: (unit: Unit) => boolean;
+  /** Rows of which every part must have some after that. */
+  readonly isNeeded: (item: Item) => boolean;
+}
+
+function divide(
+  atoms: readonly Atom[],
+  { fractions, splitRequired, groupNoun }: PlanOptions,
+  random: () => number,
+  { isCore, isNeeded }: DivideRules,
+): Partition {
+  const units = unitsOf(atoms);
+  const whole = new Map(units.flatMap(({ items }) => items.map((item) => [item, "all"] as const)));
+  if (fractions === undefined || units.length === 0) return { partOf: whole, notSplit: undefined };
+  try {
+    const cores = units.filter(isCore);
+    const first = cores.length > 0 ? cores : units;
+    const already = assignUnits(first, { fractions, random, noun: groupNoun });
+    const needy = partsOf(fractions).filter(
+      (part) => ![...already].some(([unit, own]) => own === part && unit.items.some(isNeeded)),
+    );
+    const rest = units.filter((unit) => !already.has(unit));
+    const later = assignUnits(rest, { fractions, random, noun: "images", already, needy });
+    const assigned = [...already, ...later];
+    const partOf = new Map(
+      assigned.flatMap(([{ items }, part]) => items.map((item) => [item, part] as const)),
+    );
+    return { partOf, notSplit: undefined };
+  } catch (error) {
+    if (splitRequired || !(error instanceof UserError)) throw error;
+    return { partOf: whole, notSplit: causeOf(error) };
+  }
+}
+
+/** Rows by part, parts in the order of PARTS, rows by path. */
+function sortedParts(
+  rows: readonly Sample[],
+  partOf: ReadonlyMap<Item, Part>,
+): Map<Part, readonly Sample[]> {
+  const keyed = rows.map((row) => ({ row, key: sortKey(row), part: partOf.get(itemsOf(row)[0]!) }));
+  keyed.sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
+  const byPart = groupBy(keyed, ({ part }) => part ?? "all");
+  const parts = new Map<Part, readonly Sample[]>();
+  for (const part of [...PARTS, "all"] as const) {
+    const members = byPart.get(part);
+    if (members !== undefined)
+      parts.set(
+        part,
+        members.map(({ row }) => row),
+      );
+  }
+  return parts;
+}
+
+function sortKey({ images, audio }: Sample): string {
+  return [audio ?? images[0], images[0]].map((item) => item?.path ?? "").join("\0");
+}
+
+/** Moves pairs and single rows of other classes to what is dropped. */
+function onlyClasses(
+  { samples, leftovers }: Matching,
+  classes: readonly string[] | undefined,
+): Matching {
+  if (classes === undefined) return { samples, leftovers };
+  const isWanted = (label: string): boolean => classes.includes(label);
+  const wanted = samples.filter(({ label }) => isWanted(label));
+  const kept = new Set(wanted.flatMap(itemsOf));
+  const others = samples.flatMap(itemsOf).filter((item) => !kept.has(item));
+  const rest = leftovers.filter(({ items: [item] }) => isWanted(item?.label ?? ""));
+  const restOthers = leftovers.filter((leftover) => !rest.includes(leftover));
+  const dropped = unwanted([...others, ...restOthers.flatMap(({ items }) => items)]);
+  return { samples: wanted, leftovers: [...rest, ...dropped] };
+}
+
+function unwanted(items: readonly Item[]): Leftover[] {
+  return [...new Set(items)].map((item) => ({
+    items: [item],
+    cause: "its class is not in --classes",
+    keepable: false,
+  }));
+}
+
+function exampleOf(items: readonly Item[]): string {
+  return `'${items[0]?.path ?? ""}' (${items[0]?.label ?? ""})`;
+}
+
+function nothingPairs(
+  matchBy: MatchWay,
+  images: readonly Item[],
+  audio: readonly Item[],
+  dropped: readonly Leftover[],
+): UserError {
+  return new UserError(
+    "E_INPUT_EMPTY",
+    `nothing pairs by ${matchBy}: no row of the ${images.length} images, such as ${exampleOf(images)}, goes with any of the ${audio.length} clips, such as ${exampleOf(audio)}; most often: ${dropped[0]?.cause ?? "no cause"}`,
+    { hint: "try another --match_by, or name the pairs in a file with --manifest" },
+  );
+}

@@ -1,0 +1,50 @@
+import { UserError } from "@emotion-service/core/errors";
+import { readEmbeddings } from "@emotion-service/core/hdf5/embeddings";
+import type { EncoderInfo } from "@emotion-service/core/hdf5/encoder";
+import type { Item, Leftover, Modality } from "./parts.ts";
+
+/** The rows of one embeddings file, whatever groups (all, train, val, test) they stand in. */
+export interface Side {
+  readonly encoder: EncoderInfo;
+  /** Sorted by path. */
+  readonly items: readonly Item[];
+  /** Rows whose embedding holds NaN or infinity. */
+  readonly broken: readonly Leftover[];
+}
+
+/**
+ * Reads every group of an embeddings file as one list of rows.
+ * @throws UserError when the file is missing, is not an embeddings file, has no row, or mixes dimensions.
+ */
+export async function readSide(
+  path: string,
+  flag: string,
+  modality: Modality,
+  groupOf: (path: string) => string,
+): Promise<Side> {
+  const { encoder, splits } = await readEmbeddings(path, flag);
+  const items: Item[] = [];
+  const broken: Leftover[] = [];
+  for (const [name, { embeddings, labels, paths }] of splits) {
+    const { data, columns } = embeddings;
+    if (columns !== encoder.dim && paths.length > 0)
+      throw new UserError(
+        "E_LAYOUT",
+        `${flag} ${path}: its groups must have embeddings of one size, '${name}' has ${columns} values, another ${encoder.dim}`,
+        { hint: "write the whole file with one embed command" },
+      );
+    for (const [row, itemPath] of paths.entries()) {
+      const vector = data.subarray(row * columns, (row + 1) * columns);
+      const label = labels[row] ?? "unknown";
+      const item: Item = { modality, path: itemPath, label, group: groupOf(itemPath), vector };
+      if (vector.every(Number.isFinite)) items.push(item);
+      else broken.push({ items: [item], cause: "holds NaN or infinity", keepable: false });
+    }
+  }
+  if (items.length === 0)
+    throw new UserError("E_INPUT_EMPTY", `${flag} ${path}: has no row that can be used`, {
+      hint: "write it with embed, on a folder that has files",
+    });
+  items.sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0));
+  return { encoder, items, broken };
+}
