@@ -30,8 +30,8 @@ export function workersOption(what: string) {
 }
 
 /** `--json`: one JSON object on stdout instead of the summary. */
-export function jsonOption() {
-  return new Option("--json", "print one JSON object instead of the summary").default(false);
+export function jsonOption(text = "print one JSON object instead of the summary") {
+  return new Option("--json", text).default(false);
 }
 
 /** `--quiet`: no progress on stderr. */

@@ -1,0 +1,61 @@
+import { type AnomalyModel, loadAnomalyModel } from "@emotion-service/core/anomaly/modelFile";
+import { UserError } from "@emotion-service/core/errors";
+import { type EncoderInfo, requireSameEncoder } from "@emotion-service/core/hdf5/encoder";
+import { type TensorFlow, loadTensorFlow } from "@emotion-service/core/model/backend";
+import { type Checkpoint, readCheckpoint } from "@emotion-service/core/model/checkpoint";
+import { type FusionModel, MODALITIES, type Modality, createFusion } from "@emotion-service/core/model/fusion";
+
+/** A trained classifier, ready to run. */
+export interface Classifier {
+  readonly checkpoint: Checkpoint;
+  readonly tf: TensorFlow["tf"];
+  readonly model: FusionModel;
+}
+
+export interface Models {
+  readonly classifier: Classifier | undefined;
+  readonly detector: AnomalyModel | undefined;
+  /** What an input of each modality must be embedded by; undefined where no model uses the modality. */
+  readonly encoders: Partial<Record<Modality, EncoderInfo>>;
+}
+
+/**
+ * Loads the models that were named and sees that they were trained on the same features.
+ * @throws UserError when none is named, one cannot be read, or they do not fit
+ */
+export async function loadModels(
+  multimodal: string | undefined,
+  isolation: string | undefined,
+): Promise<Models> {
+  if (multimodal === undefined && isolation === undefined)
+    throw new UserError("E_FLAG", "predict: needs a model: --multimodal, --isolation or both", {
+      hint: "train one with train-multimodal or train-anomaly",
+    });
+  const checkpoint = multimodal === undefined ? undefined : readCheckpoint(multimodal, "--multimodal");
+  const detector = isolation === undefined ? undefined : loadAnomalyModel(isolation, "--isolation");
+  const detectorEncoders = detector && { image: detector.imageEncoder, audio: detector.audioEncoder };
+  if (checkpoint !== undefined && detectorEncoders !== undefined)
+    for (const modality of MODALITIES) {
+      const [expected, actual] = [checkpoint.encoders[modality], detectorEncoders[modality]];
+      if (expected !== undefined)
+        requireSameEncoder(expected, actual, {
+          expected: `--multimodal ${multimodal ?? ""}`,
+          actual: `--isolation ${isolation ?? ""} (${modality})`,
+        });
+    }
+  return {
+    classifier: checkpoint && (await createClassifier(checkpoint)),
+    detector,
+    encoders: { ...detectorEncoders, ...checkpoint?.encoders },
+  };
+}
+
+async function createClassifier(checkpoint: Checkpoint): Promise<Classifier> {
+  const { tf } = await loadTensorFlow();
+  const shape = {
+    image: checkpoint.encoders.image?.dim ?? 0,
+    audio: checkpoint.encoders.audio?.dim ?? 0,
+    classes: checkpoint.classes.length,
+  };
+  return { checkpoint, tf, model: createFusion(tf, shape, checkpoint.weights) };
+}

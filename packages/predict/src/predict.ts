@@ -1,0 +1,155 @@
+import { join } from "node:path";
+import type { OnProgress } from "@emotion-service/core/cli/progress";
+import { UserError, causeOf, throwIfAborted } from "@emotion-service/core/errors";
+import {
+  AUDIO_EXTENSIONS,
+  IMAGE_EXTENSIONS,
+  VIDEO_EXTENSIONS,
+  listFiles,
+  requireFile,
+} from "@emotion-service/core/files/listFiles";
+import { withOutputs } from "@emotion-service/core/files/outputs";
+import { type Embedded, type InputEncoders, createInputEncoders } from "./embedInput.ts";
+import { type Models, loadModels } from "./models.ts";
+import { type Prediction, scoreInput } from "./scoreInput.ts";
+import { writePredictionCsv } from "./writePredictionCsv.ts";
+
+export interface PredictOptions {
+  readonly video: string | undefined;
+  readonly image: string | undefined;
+  readonly audio: string | undefined;
+  readonly videosDir: string | undefined;
+  readonly imagesDir: string | undefined;
+  readonly audioDir: string | undefined;
+  readonly multimodal: string | undefined;
+  readonly isolation: string | undefined;
+  readonly csv: string | undefined;
+  /** Also lists this many of the likeliest emotions. */
+  readonly top: number | undefined;
+  /** Frames of a video that are looked at, per second. */
+  readonly fps: number;
+  readonly onProgress?: OnProgress;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What is to be predicted on: a video, or a picture, a clip, or both of one person. */
+export interface Input {
+  readonly video?: string;
+  readonly image?: string;
+  readonly audio?: string;
+}
+
+export interface FailedInput extends Input {
+  readonly error: string;
+}
+
+/** Of a folder. */
+export interface Predictions {
+  readonly predictions: readonly Prediction[];
+  readonly failed: readonly FailedInput[];
+}
+
+/** One input → its prediction; folders → all of theirs. */
+export async function predict(options: PredictOptions): Promise<Prediction | Predictions> {
+  const inputs = chooseInputs(options);
+  const models = await loadModels(options.multimodal, options.isolation);
+  const encoders = createInputEncoders(models.encoders);
+  const single = options.videosDir ?? options.imagesDir ?? options.audioDir;
+  if (single === undefined) {
+    const prediction = await predictInput(inputs[0] ?? {}, models, encoders, options);
+    await writeCsv([prediction], models, options.csv);
+    return prediction;
+  }
+  const predictions: Prediction[] = [];
+  const failed: FailedInput[] = [];
+  for (const input of inputs) {
+    throwIfAborted(options.signal);
+    try {
+      predictions.push(await predictInput(input, models, encoders, options));
+    } catch (error) {
+      if (!(error instanceof UserError) || error.code !== "E_INPUT_BROKEN") throw error;
+      failed.push({ ...input, error: causeOf(error) });
+    }
+    options.onProgress?.(predictions.length + failed.length, inputs.length, "inputs");
+  }
+  if (predictions.length === 0)
+    throw new UserError("E_INPUT_BROKEN", `${single}: none of its ${inputs.length} files gave a prediction`, {
+      hint: `the first: ${failed[0]?.error ?? ""}`,
+    });
+  await writeCsv(predictions, models, options.csv);
+  return { predictions, failed };
+}
+
+async function writeCsv(
+  predictions: readonly Prediction[],
+  models: Models,
+  csv: string | undefined,
+): Promise<void> {
+  if (csv === undefined) return;
+  await withOutputs(async (outputs) =>
+    writePredictionCsv(outputs.stage(csv), predictions, models.classifier?.checkpoint.classes ?? []),
+  );
+}
+
+/** The inputs that the flags name: one, or those of one folder. */
+function chooseInputs(options: PredictOptions): Input[] {
+  const { video, image, audio, videosDir, imagesDir, audioDir } = options;
+  const folders = [videosDir, imagesDir, audioDir].filter((folder) => folder !== undefined);
+  const files = [video, image, audio].filter((file) => file !== undefined);
+  if (folders.length + Math.min(1, files.length) !== 1 || (video !== undefined && files.length > 1))
+    throw new UserError(
+      "E_FLAG",
+      "predict: needs one input: --video, or --image and/or --audio, or one of --videos_dir, --images_dir, --audio_dir",
+      { hint: "a video brings its own faces and sound" },
+    );
+  const inFolder = (folder: string, flag: string, extensions: readonly string[]): string[] =>
+    listFiles(folder, extensions, flag).map((path) => join(folder, path));
+  if (videosDir !== undefined)
+    return inFolder(videosDir, "--videos_dir", VIDEO_EXTENSIONS).map((path) => ({ video: path }));
+  if (imagesDir !== undefined)
+    return inFolder(imagesDir, "--images_dir", IMAGE_EXTENSIONS).map((path) => ({ image: path }));
+  if (audioDir !== undefined)
+    return inFolder(audioDir, "--audio_dir", AUDIO_EXTENSIONS).map((path) => ({ audio: path }));
+  for (const [flag, path] of Object.entries({ video, image, audio }))
+    if (path !== undefined) requireFile(path, `--${flag}`);
+  return [
+    {
+      ...(video === undefined ? {} : { video }),
+      ...(image === undefined ? {} : { image }),
+      ...(audio === undefined ? {} : { audio }),
+    },
+  ];
+}
+
+async function predictInput(
+  input: Input,
+  models: Models,
+  encoders: InputEncoders,
+  { fps, top }: PredictOptions,
+): Promise<Prediction> {
+  const image = await embedPart(input.image ?? input.video, (path) =>
+    input.video === undefined ? encoders.image(path) : encoders.videoFaces(path, fps),
+  );
+  const audio = await embedPart(input.audio ?? input.video, (path) => encoders.audio(path));
+  if (image.embedding === undefined && audio.embedding === undefined)
+    throw new UserError(
+      "E_INPUT_BROKEN",
+      `${Object.values(input).join(", ")}: holds nothing to predict on (face: ${image.cause}; voice: ${audio.cause})`,
+    );
+  return scoreInput(input, { image, audio }, models, top);
+}
+
+/** A modality that cannot be read in one file is missing there; the other one may still do. */
+async function embedPart(
+  path: string | undefined,
+  embed: (path: string) => Promise<Embedded>,
+): Promise<Embedded> {
+  if (path === undefined) return { embedding: undefined, cause: "not given" };
+  try {
+    return await embed(path);
+  } catch (error) {
+    if (error instanceof UserError && error.code === "E_INPUT_BROKEN")
+      return { embedding: undefined, cause: causeOf(error) };
+    throw error;
+  }
+}

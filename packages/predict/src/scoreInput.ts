@@ -1,0 +1,123 @@
+import { decisionFunction } from "@emotion-service/core/anomaly/forest";
+import { joinModalities } from "@emotion-service/core/anomaly/modalities";
+import type { EncoderInfo } from "@emotion-service/core/hdf5/encoder";
+import { type Dataset, type ModalityRows, standardise } from "@emotion-service/core/model/dataset";
+import { MODALITIES, type Modality } from "@emotion-service/core/model/fusion";
+import { predictFusion } from "@emotion-service/core/model/train";
+import type { AnomalyModel } from "@emotion-service/core/anomaly/modelFile";
+import type { Embedded } from "./embedInput.ts";
+import type { Classifier, Models } from "./models.ts";
+import type { Input } from "./predict.ts";
+
+/** What is told of one input. Emotion fields are null without a classifier, anomaly fields without a detector. */
+export interface Prediction extends Input {
+  readonly emotion: string | null;
+  /** Probability of that emotion, [0, 1]. */
+  readonly confidence: number | null;
+  /** emotion → probability, the likeliest first */
+  readonly emotion_probs: Readonly<Record<string, number>> | null;
+  /** With --top: that many of the likeliest emotions. */
+  readonly top?: readonly { readonly emotion: string; readonly probability: number }[];
+  /** Higher is stranger; above 0 is an anomaly. */
+  readonly anomaly_score: number | null;
+  readonly anomaly_flag: boolean | null;
+  /** Whether a face and a voice were there, and why not. */
+  readonly modalities: Readonly<Record<Modality, ModalityFacts>>;
+  /** What one should know to read the numbers. */
+  readonly notes: readonly string[];
+}
+
+interface ModalityFacts {
+  readonly present: boolean;
+  readonly cause?: string;
+  readonly [fact: string]: number | string | boolean | undefined;
+}
+
+type Parts = Readonly<Record<Modality, Embedded>>;
+
+/** Runs the models on an input's embeddings, at least one of which is there. */
+export function scoreInput(
+  input: Input,
+  parts: Parts,
+  { classifier, detector }: Models,
+  top: number | undefined,
+): Prediction {
+  const probabilities = classifier && classify(parts, classifier);
+  const [emotion, confidence] = probabilities?.[0] ?? [null, null];
+  const score = detector === undefined ? null : anomalyScore(parts, detector);
+  return {
+    ...input,
+    emotion,
+    confidence,
+    emotion_probs: probabilities === undefined ? null : Object.fromEntries(probabilities),
+    ...(top === undefined || probabilities === undefined
+      ? {}
+      : { top: probabilities.slice(0, top).map(([name, p]) => ({ emotion: name, probability: p })) }),
+    anomaly_score: score,
+    anomaly_flag: score === null ? null : score > 0,
+    modalities: { image: factsOf(parts.image), audio: factsOf(parts.audio) },
+    notes: notesOn(parts, classifier, score !== null),
+  };
+}
+
+/** Emotions and their probabilities, the likeliest first; undefined when no modality that the classifier uses is there. */
+function classify(
+  parts: Parts,
+  { checkpoint, tf, model }: Classifier,
+): [string, number][] | undefined {
+  const used = MODALITIES.filter((modality) => checkpoint.encoders[modality] !== undefined);
+  if (used.every((modality) => parts[modality].embedding === undefined)) return undefined;
+  const dataset: Dataset = { rows: 1, labels: [], groups: [], paths: [], matchBy: "" };
+  const inputs: Partial<Record<Modality, ModalityRows>> = {};
+  for (const modality of MODALITIES) {
+    const [encoder, standard] = [checkpoint.encoders[modality], checkpoint.standardisation[modality]];
+    if (encoder !== undefined && standard !== undefined)
+      inputs[modality] = standardise(oneRow(parts[modality], encoder), standard);
+  }
+  const probabilities = predictFusion(tf, model, { ...dataset, ...inputs });
+  return checkpoint.classes
+    .map((name, k): [string, number] => [name, probabilities[k] ?? 0])
+    .sort((a, b) => b[1] - a[1]);
+}
+
+function oneRow({ embedding }: Embedded, encoder: EncoderInfo): ModalityRows {
+  return {
+    encoder,
+    values: { data: embedding ?? new Float32Array(encoder.dim), rows: 1, columns: encoder.dim },
+    present: Uint8Array.of(embedding === undefined ? 0 : 1),
+  };
+}
+
+/** -decision_function: higher is stranger; a missing modality is filled with the training mean. */
+function anomalyScore({ image, audio }: Parts, detector: AnomalyModel): number {
+  const [imageRow, audioRow] = [
+    oneRow(image, detector.imageEncoder),
+    oneRow(audio, detector.audioEncoder),
+  ];
+  const joined = joinModalities(
+    {
+      image: imageRow.values,
+      audio: audioRow.values,
+      imagePresent: imageRow.present,
+      audioPresent: audioRow.present,
+    },
+    detector.means,
+  );
+  return -(decisionFunction(detector.forest, joined)[0] ?? NaN);
+}
+
+function factsOf(part: Embedded): ModalityFacts {
+  return part.embedding === undefined
+    ? { present: false, cause: part.cause }
+    : { present: true, ...part.facts };
+}
+
+function notesOn(parts: Parts, classifier: Classifier | undefined, hasScore: boolean): string[] {
+  const notes: string[] = [];
+  for (const modality of MODALITIES)
+    if (parts[modality].embedding === undefined && hasScore)
+      notes.push(`the anomaly score fills the missing ${modality} with the training mean`);
+  if (classifier?.checkpoint.matchBy === "label")
+    notes.push("the classifier was trained on pairs made by label: faces and voices of different people");
+  return notes;
+}
