@@ -26,7 +26,8 @@ export function runCommand(
     child.stderr.on("data", (text: Buffer) => (stderr += text.toString()));
     child.on("error", fail);
     child.on("close", (exitCode) => done({ exitCode, stdout, stderr }));
-    if (options.killAfterMs !== undefined) setTimeout(() => child.kill("SIGINT"), options.killAfterMs);
+    if (options.killAfterMs !== undefined)
+      setTimeout(() => child.kill("SIGINT"), options.killAfterMs);
   });
 }
 

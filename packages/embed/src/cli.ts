@@ -8,9 +8,15 @@ import { FACE_CROPS } from "@emotion-service/core/face/faceCrop";
 export function createProgram(io: CliIo) {
   return new Command("embed")
     .description("Images, audio features or audio files -> embeddings in HDF5.")
-    .option("--images_dir <dir>", "folder of pictures; class folders give labels, train/val/test folders give groups")
+    .option(
+      "--images_dir <dir>",
+      "folder of pictures; class folders give labels, train/val/test folders give groups",
+    )
     .option("--audio_h5 <file>", "preprocessed audio, as audio-preprocess writes it")
-    .option("--audio_dir <dir>", "folder of audio files, preprocessed at audio-preprocess's defaults on the way")
+    .option(
+      "--audio_dir <dir>",
+      "folder of audio files, preprocessed at audio-preprocess's defaults on the way",
+    )
     .requiredOption("--out_h5 <file>", "output HDF5 file")
     .option(
       "--model <name>",
@@ -26,10 +32,15 @@ export function createProgram(io: CliIo) {
         .default("auto" as const),
     )
     .addOption(
-      new Option("--batch_size <n>", "pictures a forward pass").default(32).argParser(integerIn(1, 4096)),
+      new Option("--batch_size <n>", "pictures a forward pass")
+        .default(32)
+        .argParser(integerIn(1, 4096)),
     )
     .addOption(workersOption("worker threads"))
-    .option("--manifest_name <name>", "CSV manifest beside the output (default: the output's name with _manifest.csv)")
+    .option(
+      "--manifest_name <name>",
+      "CSV manifest beside the output (default: the output's name with _manifest.csv)",
+    )
     .addOption(jsonOption())
     .addOption(quietOption())
     .action(async (flags) => {

@@ -5,7 +5,11 @@ import type { FaceCrop } from "@emotion-service/core/face/faceCrop";
 import { stemOf } from "@emotion-service/core/files/listFiles";
 import { countBy, writeCsv } from "@emotion-service/core/files/manifest";
 import { withOutputs } from "@emotion-service/core/files/outputs";
-import { type EmbeddingRows, type Split, writeEmbeddings } from "@emotion-service/core/hdf5/embeddings";
+import {
+  type EmbeddingRows,
+  type Split,
+  writeEmbeddings,
+} from "@emotion-service/core/hdf5/embeddings";
 import {
   type Embedded,
   type EmbeddedRow,

@@ -14,7 +14,8 @@ export function formatSummary(summary: EmbedSummary): string {
   ];
   if (summary.failed > 0) {
     lines.push(`failed: ${summary.failed}`);
-    for (const [cause, count] of Object.entries(summary.causes)) lines.push(`  ${count} × ${cause}`);
+    for (const [cause, count] of Object.entries(summary.causes))
+      lines.push(`  ${count} × ${cause}`);
   }
   return `${lines.join("\n")}\n`;
 }

@@ -2,11 +2,7 @@ import { utteranceIdOf } from "@emotion-service/core/labels";
 import { stemOf } from "@emotion-service/core/files/listFiles";
 import { matchById, matchByName } from "./match.ts";
 import { type ManifestLine, matchByManifest } from "./matchManifest.ts";
-import { type Item, type Matching, itemsOf } from "./parts.ts";
-
-/** The ways to match, as `--match_by` names them. */
-export const MATCH_WAYS = ["name", "id", "label", "manifest"] as const;
-export type MatchWay = (typeof MATCH_WAYS)[number];
+import { type Item, type MatchWay, type Matching, itemsOf } from "./parts.ts";
 
 export interface MatchOptions {
   readonly matchBy: MatchWay | "auto";

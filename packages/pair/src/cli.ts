@@ -1,9 +1,9 @@
 import { Command, type CommandUnknownOpts, Option } from "@commander-js/extra-typings";
 import { integerIn, jsonOption, quietOption } from "@emotion-service/core/cli/flags";
 import type { CliIo } from "@emotion-service/core/cli/run";
-import { MATCH_WAYS } from "./choose.ts";
 import { parseClasses, parsePattern, parseSplit } from "./flags.ts";
 import type { GroupRule } from "./pairEmbeddings.ts";
+import { MATCH_WAYS } from "./parts.ts";
 
 /** The `pair` command; `io` is where it writes. */
 export function createProgram(io: CliIo): CommandUnknownOpts {

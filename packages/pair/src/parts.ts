@@ -5,6 +5,10 @@ export type SplitPart = (typeof PARTS)[number];
 /** A part, or "all" where nothing was split. */
 export type Part = SplitPart | "all";
 
+/** The ways to match, as `--match_by` names them. */
+export const MATCH_WAYS = ["name", "id", "label", "manifest"] as const;
+export type MatchWay = (typeof MATCH_WAYS)[number];
+
 /** How much of the data each part is to get: at least 0 each, 1 together. A part of 0 is not written. */
 export type Fractions = Readonly<Record<SplitPart, number>>;
 

@@ -1,11 +1,12 @@
 import { UserError, causeOf } from "@emotion-service/core/errors";
 import { createRandom } from "@emotion-service/core/random";
-import { type MatchOptions, type MatchWay, chooseMatching } from "./choose.ts";
+import { type MatchOptions, chooseMatching } from "./choose.ts";
 import { labelCandidates, matchByLabel } from "./matchLabel.ts";
 import {
   type Fractions,
   type Item,
   type Leftover,
+  type MatchWay,
   type Matching,
   PARTS,
   type Part,

@@ -127,7 +127,7 @@ function requireEnough(units: readonly Unit[], parts: readonly SplitPart[], noun
   const names = named.length > 0 ? ` (${named.join(", ")})` : "";
   const some = units.length === 1 ? noun.replace(/s$/, "") : noun;
   throw new UserError(
-    "E_FLAG",
+    "E_SETTINGS",
     `--split: ${units.length} ${some}${names} cannot be split into ${parts.length} parts (${parts.join(", ")}) that share none`,
     { hint: "use --split none for one file, or --group_by none to let parts share a speaker" },
   );

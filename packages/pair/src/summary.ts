@@ -1,8 +1,7 @@
 import { table } from "@emotion-service/core/cli/table";
 import { countBy } from "@emotion-service/core/files/manifest";
 import type { PartContent } from "./checkSplit.ts";
-import { PARTS, type Modality, type Part, type Sample, itemsOf } from "./parts.ts";
-import type { MatchWay } from "./choose.ts";
+import { PARTS, type MatchWay, type Modality, type Part, type Sample, itemsOf } from "./parts.ts";
 import type { Plan } from "./planPairs.ts";
 
 /** What stands in one file. */

@@ -38,7 +38,12 @@ export function alignFace(
           for (let i = 0; i < samples; i += 1) {
             const dx = x + (i + 0.5) / samples - LEFT_EYE.x * size;
             const dy = y + (j + 0.5) / samples - LEFT_EYE.y * size;
-            sum += bilinear(image, leftEye.x + a * dx - b * dy, leftEye.y + b * dx + a * dy, channel);
+            sum += bilinear(
+              image,
+              leftEye.x + a * dx - b * dy,
+              leftEye.y + b * dx + a * dy,
+              channel,
+            );
           }
         data[(y * size + x) * 3 + channel] = Math.round(sum / samples ** 2);
       }
@@ -46,7 +51,12 @@ export function alignFace(
 }
 
 /** The value at a place in pixels (the first pixel's centre lies at 0.5, 0.5). */
-function bilinear({ data, width, height }: RgbImage, x: number, y: number, channel: number): number {
+function bilinear(
+  { data, width, height }: RgbImage,
+  x: number,
+  y: number,
+  channel: number,
+): number {
   const left = Math.floor(x - 0.5);
   const top = Math.floor(y - 0.5);
   const right = x - 0.5 - left;

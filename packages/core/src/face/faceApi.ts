@@ -77,9 +77,7 @@ async function findFace(tf: Tf, faceApi: FaceApi, image: RgbImage): Promise<Foun
       inputSize: DETECTOR_SIZE,
       scoreThreshold: DETECTOR_SCORE,
     });
-    const faces = await faceApi
-      .detectAllFaces(picture as unknown as Parameters<FaceApi["detectAllFaces"]>[0], options)
-      .withFaceLandmarks();
+    const faces = await faceApi.detectAllFaces(picture, options).withFaceLandmarks();
     const largest = faces.sort((a, b) => b.detection.box.area - a.detection.box.area)[0];
     if (largest === undefined) return undefined;
     return {

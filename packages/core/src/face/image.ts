@@ -22,9 +22,13 @@ export async function readImage(path: string): Promise<RgbImage> {
       .toBuffer({ resolveWithObject: true });
     return { data, width: info.width, height: info.height };
   } catch (error) {
-    throw new UserError("E_INPUT_BROKEN", `${path}: cannot be decoded as a picture (${causeOf(error)})`, {
-      cause: error,
-    });
+    throw new UserError(
+      "E_INPUT_BROKEN",
+      `${path}: cannot be decoded as a picture (${causeOf(error)})`,
+      {
+        cause: error,
+      },
+    );
   }
 }
 

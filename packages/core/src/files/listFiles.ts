@@ -3,13 +3,42 @@ import { join } from "node:path";
 import { UserError } from "../errors.ts";
 
 export const AUDIO_EXTENSIONS: readonly string[] = [
-  ".wav", ".wave", ".aif", ".aiff", ".au", ".flac", ".mp3", ".ogg", ".oga", ".opus", ".m4a", ".aac", ".wma", ".webm", ".amr",
+  ".wav",
+  ".wave",
+  ".aif",
+  ".aiff",
+  ".au",
+  ".flac",
+  ".mp3",
+  ".ogg",
+  ".oga",
+  ".opus",
+  ".m4a",
+  ".aac",
+  ".wma",
+  ".webm",
+  ".amr",
 ];
 export const IMAGE_EXTENSIONS: readonly string[] = [
-  ".jpg", ".jpeg", ".png", ".webp", ".gif", ".tif", ".tiff", ".avif",
+  ".jpg",
+  ".jpeg",
+  ".png",
+  ".webp",
+  ".gif",
+  ".tif",
+  ".tiff",
+  ".avif",
 ];
 export const VIDEO_EXTENSIONS: readonly string[] = [
-  ".mp4", ".mov", ".mkv", ".avi", ".webm", ".m4v", ".flv", ".mpg", ".mpeg",
+  ".mp4",
+  ".mov",
+  ".mkv",
+  ".avi",
+  ".webm",
+  ".m4v",
+  ".flv",
+  ".mpg",
+  ".mpeg",
 ];
 
 /** Throws unless `path` is a folder that exists; `flag` names where it came from. */

@@ -84,10 +84,7 @@ export async function readEmbeddings(path: string, flag: string): Promise<Embedd
 
 function readRows(file: Group, split: Split, path: string): EmbeddingRows {
   const cure = "write it with embed";
-  const embeddings = readMatrix(
-    requireDataset(file, `${split}/embeddings`, path, cure),
-    path,
-  );
+  const embeddings = readMatrix(requireDataset(file, `${split}/embeddings`, path, cure), path);
   const labels = readStrings(requireDataset(file, `${split}/labels`, path, cure)).map(
     (label) => canonicalEmotion(label) ?? UNKNOWN_LABEL,
   );

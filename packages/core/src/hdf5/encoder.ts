@@ -73,7 +73,8 @@ function encoderDifferences(expected: EncoderInfo, actual: EncoderInfo): string[
   const differences: string[] = [];
   const compare = (name: string, want: unknown, got: unknown): void => {
     const [wanted, given] = [JSON.stringify(want), JSON.stringify(got)];
-    if (wanted !== given) differences.push(`${name} is ${given ?? "absent"}, must be ${wanted ?? "absent"}`);
+    if (wanted !== given)
+      differences.push(`${name} is ${given ?? "absent"}, must be ${wanted ?? "absent"}`);
   };
   compare("dim", expected.dim, actual.dim);
   if (expected.model === "unknown" || actual.model === "unknown") return differences;
@@ -91,7 +92,8 @@ function flatten(json: string): Record<string, unknown> {
   const visit = (value: unknown, name: string): void => {
     if (value === null || typeof value !== "object" || Array.isArray(value)) flat[name] = value;
     else
-      for (const [key, item] of Object.entries(value)) visit(item, name === "" ? key : `${name}.${key}`);
+      for (const [key, item] of Object.entries(value))
+        visit(item, name === "" ? key : `${name}.${key}`);
   };
   visit(JSON.parse(json), "");
   return flat;

@@ -22,10 +22,14 @@ export async function readH5<T>(path: string, flag: string, work: (file: File) =
   try {
     file = new h5wasm.File(path, "r");
   } catch (error) {
-    throw new UserError("E_INPUT_BROKEN", `${flag} ${path}: cannot be read as HDF5 (${hdf5Cause(error)})`, {
-      hint: "it may be cut short or of another format; make it again",
-      cause: error,
-    });
+    throw new UserError(
+      "E_INPUT_BROKEN",
+      `${flag} ${path}: cannot be read as HDF5 (${hdf5Cause(error)})`,
+      {
+        hint: "it may be cut short or of another format; make it again",
+        cause: error,
+      },
+    );
   }
   try {
     return work(file);
@@ -117,9 +121,7 @@ export function readAttributes(target: Group): Record<string, AttributeValue> {
 
 function isListOfOne(value: unknown): value is ArrayLike<unknown> {
   return (
-    (Array.isArray(value) || ArrayBuffer.isView(value)) &&
-    "length" in value &&
-    value.length === 1
+    (Array.isArray(value) || ArrayBuffer.isView(value)) && "length" in value && value.length === 1
   );
 }
 
@@ -190,16 +192,27 @@ export function toFloat32(value: unknown, name: string, path: string): Float32Ar
     return Float32Array.from(value as Iterable<bigint>, Number);
   if (ArrayBuffer.isView(value) && !(value instanceof DataView))
     return Float32Array.from(value as Float64Array);
-  throw new UserError("E_LAYOUT", `${path}: '${name}' must hold numbers that can be read (float16 cannot)`, {
-    hint: "write it as float32",
-  });
+  throw new UserError(
+    "E_LAYOUT",
+    `${path}: '${name}' must hold numbers that can be read (float16 cannot)`,
+    {
+      hint: "write it as float32",
+    },
+  );
 }
 
 /** Reads a dataset [N] of strings, or of numbers as their decimal text. */
 export function readStrings(dataset: Dataset): string[] {
   if ((dataset.shape?.[0] ?? 0) === 0) return [];
-  const value = dataset.value;
-  if (Array.isArray(value)) return value.map((item) => String(item).replace(/\0+$/, ""));
-  if (ArrayBuffer.isView(value)) return Array.from(value as unknown as ArrayLike<unknown>, String);
-  return [String(value)];
+  const value: unknown = dataset.value;
+  const items: Iterable<unknown> =
+    Array.isArray(value) || ArrayBuffer.isView(value)
+      ? (value as unknown as Iterable<unknown>)
+      : [value];
+  return Array.from(items, textOf);
+}
+
+function textOf(item: unknown): string {
+  if (typeof item === "string") return item.replace(/\0+$/, "");
+  return typeof item === "number" || typeof item === "bigint" ? String(item) : "";
 }

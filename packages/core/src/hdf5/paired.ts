@@ -98,7 +98,14 @@ export async function readPaired(
       (label) => canonicalEmotion(label) ?? UNKNOWN_LABEL,
     );
     const paths = readStrings(requireDataset(file, "paths", path, cure));
-    requireRows(path, "image_embeddings, audio_embeddings, labels, paths", image.rows, audio.rows, labels.length, paths.length);
+    requireRows(
+      path,
+      "image_embeddings, audio_embeddings, labels, paths",
+      image.rows,
+      audio.rows,
+      labels.length,
+      paths.length,
+    );
     const optional = (name: string): string[] | undefined => {
       const dataset = findDataset(file, name);
       return dataset && readStrings(dataset);

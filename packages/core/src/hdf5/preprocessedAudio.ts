@@ -179,7 +179,11 @@ export async function readPreprocessedAudio<T>(
 
 const READ_ROWS = 64;
 
-function* fixedRows(dataset: Dataset, facts: PreprocessedAudio, path: string): Iterable<FeatureRow> {
+function* fixedRows(
+  dataset: Dataset,
+  facts: PreprocessedAudio,
+  path: string,
+): Iterable<FeatureRow> {
   const [rows = 0, nMels = 0, frames = 0] = dataset.shape ?? [];
   const size = nMels * frames;
   for (let start = 0; start < rows; start += READ_ROWS) {

@@ -11,7 +11,15 @@ const MAX_WIDTH = 960;
 export async function* videoFrames(path: string, fps: number): AsyncGenerator<RgbImage> {
   const stream = await runFfmpeg(path, {
     format: "image2pipe",
-    options: ["-an", "-vf", `fps=${fps},scale='min(${MAX_WIDTH},iw)':-2`, "-c:v", "ppm", "-pix_fmt", "rgb24"],
+    options: [
+      "-an",
+      "-vf",
+      `fps=${fps},scale='min(${MAX_WIDTH},iw)':-2`,
+      "-c:v",
+      "ppm",
+      "-pix_fmt",
+      "rgb24",
+    ],
   });
   let held = Buffer.alloc(0);
   for await (const chunk of stream) {

@@ -1,0 +1,22 @@
+import { Command, type CommandUnknownOpts } from "@commander-js/extra-typings";
+import { jsonOption } from "@emotion-service/core/cli/flags";
+import type { CliIo } from "@emotion-service/core/cli/run";
+
+/** The `inspect-model` command; `io` is where it writes. */
+export function createProgram(io: CliIo): CommandUnknownOpts {
+  return new Command("inspect-model")
+    .description(
+      "Show what a trained model is: kind, classes, encoders, settings, metrics, weights.",
+    )
+    .argument(
+      "<path>",
+      "a folder of train-multimodal, or an isolation_forest.json of train-anomaly",
+    )
+    .addOption(jsonOption())
+    .action(async (path, flags) => {
+      const { inspectModel } = await import("./inspectModel.ts");
+      const { formatModel } = await import("./formatModel.ts");
+      const report = inspectModel(path);
+      io.stdout.write(`${flags.json ? JSON.stringify(report) : formatModel(report)}\n`);
+    });
+}

@@ -1,0 +1,129 @@
+/** Every check, from a bare clone: `npm run verify`. The last line counts them. */
+import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { compile, install, isMain, nodeProblem, root, run, step } from "./setup.mjs";
+
+const reportPath = join(root, "node_modules/.cache/verify/vitest.json");
+const pythonFolder = join(root, ".cache/python");
+
+if (isMain(import.meta.url)) process.exitCode = (await verify()) ? 0 : 1;
+
+async function verify() {
+  const problem = nodeProblem();
+  if (problem !== undefined) console.log(problem);
+  if (problem !== undefined || !(await step("install", install)).ok)
+    return sumUp({ passed: 0, failed: 1, skipped: 0 });
+  const checks = [
+    await step("type check", compile),
+    await step("lint", () => run("oxlint", ["--type-aware", "--deny-warnings"])),
+    await step("unused code", () => run("knip", ["--no-progress"])),
+    await step("format", () => run("oxfmt", ["--check", "."])),
+  ];
+  const python = await step("h5py", findPython);
+  if (python.interpreter === undefined)
+    console.log(`SKIPPED: h5py read-back (no Python with h5py: ${python.cause})`);
+  const tests = await runTests(python.interpreter);
+  const passed = checks.filter(({ ok }) => ok).length;
+  return sumUp({
+    ...tests,
+    passed: tests.passed + passed,
+    failed: tests.failed + checks.length - passed,
+  });
+}
+
+/** Prints the last line; true when nothing failed. */
+function sumUp({ passed, failed, skipped }) {
+  console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`);
+  return failed === 0;
+}
+
+/** Runs vitest, and counts by its JSON report: what could not even be counted is a failure. */
+async function runTests(python) {
+  rmSync(reportPath, { force: true });
+  mkdirSync(dirname(reportPath), { recursive: true });
+  const args = ["run", "--reporter=default", "--reporter=json", `--outputFile.json=${reportPath}`];
+  const env = { EMOTION_SERVICE_PYTHON: python ?? "" };
+  const result = await step("tests", () => run("vitest", args, { env }));
+  const report = existsSync(reportPath) ? JSON.parse(readFileSync(reportPath, "utf8")) : undefined;
+  const { skippedNames, ...counts } = countTests(report, result.ok);
+  if (skippedNames.length > 0) console.log(`SKIPPED: ${skippedNames.join("\n         ")}`);
+  return counts;
+}
+
+/** Of a test or a test file in the report. */
+const isFailed = ({ status }) => status === "failed";
+
+/**
+ * Counts by vitest's JSON report. A file that broke before its tests ran is a failure; so is a run that ended badly
+ * without saying why, or that ran no test.
+ */
+export function countTests(report, endedWell) {
+  const files = report?.testResults ?? [];
+  const tests = files.flatMap((file) => file.assertionResults);
+  const brokenFiles = files.filter(
+    (file) => isFailed(file) && !file.assertionResults.some(isFailed),
+  );
+  const skippedNames = tests
+    .filter((test) => !isFailed(test) && test.status !== "passed")
+    .map((test) => test.fullName);
+  const passed = tests.filter(({ status }) => status === "passed").length;
+  const failed = tests.filter(isFailed).length + brokenFiles.length;
+  const isUnexplained = failed === 0 && (!endedWell || passed === 0);
+  return { passed, failed: isUnexplained ? 1 : failed, skipped: skippedNames.length, skippedNames };
+}
+
+/**
+ * Looks for a Python with h5py, to read our files back with the library that the Python service uses: the one named in
+ * EMOTION_SERVICE_PYTHON, ours in .cache/python, else tries to make that. Optional, so it never fails the run.
+ */
+async function findPython() {
+  const started = performance.now();
+  const answer = (found) => ({
+    ok: true,
+    output: "",
+    seconds: (performance.now() - started) / 1000,
+    ...found,
+  });
+  const ours = join(
+    pythonFolder,
+    process.platform === "win32" ? "Scripts/python.exe" : "bin/python",
+  );
+  for (const interpreter of [process.env.EMOTION_SERVICE_PYTHON, ours])
+    if (interpreter && (await importsH5py(interpreter)).ok)
+      return answer({ interpreter, word: "found" });
+  const cause = await makePython(ours);
+  if (cause === undefined) return answer({ interpreter: ours, word: "installed" });
+  return answer({ word: "none", cause });
+}
+
+function importsH5py(interpreter) {
+  return run(interpreter, ["-c", "import h5py, numpy"], { timeoutMs: 30_000 });
+}
+
+/** Makes .cache/python with h5py; returns why that failed, or undefined. */
+async function makePython(ours) {
+  rmSync(pythonFolder, { recursive: true, force: true });
+  const pip = [
+    "-m",
+    "pip",
+    "install",
+    "--quiet",
+    "--disable-pip-version-check",
+    "--retries",
+    "1",
+    "--timeout",
+    "10",
+  ];
+  const attempts = [
+    ["python3", ["-m", "venv", pythonFolder], 60_000],
+    [ours, [...pip, "--only-binary", ":all:", "h5py", "numpy"], 120_000],
+    [ours, ["-c", "import h5py, numpy"], 30_000],
+  ];
+  for (const [program, args, timeoutMs] of attempts) {
+    const { ok, output } = await run(program, args, { timeoutMs });
+    if (ok) continue;
+    rmSync(pythonFolder, { recursive: true, force: true });
+    return output.trim().split("\n").at(-1) || `${program} failed`;
+  }
+  return undefined;
+}
