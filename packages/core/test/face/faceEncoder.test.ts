@@ -1,0 +1,103 @@
+import { join } from "node:path";
+import { writeFileSync } from "node:fs";
+import sharp from "sharp";
+import { beforeAll, describe, expect, test } from "vitest";
+import { drawFace } from "../../../../scripts/sample/faces.ts";
+import { temporaryFolder } from "../../../../test/command.ts";
+import { type FaceEncoder, faceEncoderInfo, loadFaceEncoder } from "../../src/face/faceEncoder.ts";
+import { type RgbImage, readImage } from "../../src/face/image.ts";
+
+let encoder: FaceEncoder;
+beforeAll(async () => {
+  encoder = await loadFaceEncoder("auto");
+});
+
+async function drawn(emotion: "happy" | "angry", face: number): Promise<RgbImage> {
+  const path = join(temporaryFolder(), "face.jpg");
+  writeFileSync(path, await drawFace({ emotion, face, seed: 1 }));
+  return readImage(path);
+}
+
+/** A grey picture without a face. */
+function blank(width: number, height: number): RgbImage {
+  return { data: new Uint8Array(width * height * 3).fill(128), width, height };
+}
+
+test("an embedding has the dimension that the encoder states, and finite values", async () => {
+  const embedding = encoder.embed([await encoder.prepare(await drawn("happy", 0))]);
+  expect(embedding.length).toBe(encoder.info.dim);
+  expect(embedding.every(Number.isFinite)).toBe(true);
+});
+
+test("a face's embedding does not depend on the batch it is in", async () => {
+  const faces = await Promise.all(
+    [0, 1, 2, 3, 4].map(async (i) => encoder.prepare(await drawn(i % 2 ? "angry" : "happy", i))),
+  );
+  const together = encoder.embed(faces);
+  for (const [i, face] of faces.entries())
+    expect(together.subarray(i * encoder.info.dim, (i + 1) * encoder.info.dim)).toEqual(
+      encoder.embed([face]),
+    );
+});
+
+test("the facts of the encoder name its weights, and differ by the crop rule alone", () => {
+  const [auto, off] = [faceEncoderInfo("auto"), faceEncoderInfo("off")];
+  expect(auto.weightsSha256).toMatch(/^[0-9a-f]{64}$/);
+  expect({ ...off, featureConfig: auto.featureConfig }).toEqual(auto);
+  expect(off.featureConfig).not.toBe(auto.featureConfig);
+});
+
+describe("the crop rule", () => {
+  test.each([
+    ["auto", 96, 96],
+    ["auto", 128, 128],
+    ["auto", 224, 224],
+    ["off", 640, 480],
+  ] as const)(
+    "%s takes a picture of %d × %d whole, whatever it shows",
+    async (crop, width, height) => {
+      const face = await encoder.prepare(blank(width, height), crop);
+      expect([face.width, face.height]).toEqual([112, 112]);
+    },
+  );
+
+  test.each([
+    ["on", 96, 96],
+    ["auto", 300, 300],
+    ["auto", 100, 80],
+  ] as const)("%s looks for the face of one of %d × %d", async (crop, width, height) => {
+    await expect(encoder.prepare(blank(width, height), crop)).rejects.toThrow("no face found");
+  });
+});
+
+describe("readImage", () => {
+  test("turns a picture as its EXIF says, makes grey RGB, lays transparency on black", async () => {
+    const folder = temporaryFolder();
+    const turned = join(folder, "turned.jpg");
+    await sharp({ create: { width: 40, height: 20, channels: 3, background: "red" } })
+      .withMetadata({ orientation: 6 })
+      .jpeg()
+      .toFile(turned);
+    const { width, height } = await readImage(turned);
+    expect([width, height]).toEqual([20, 40]);
+
+    const grey = join(folder, "grey.png");
+    await sharp(Buffer.from([10, 200]), { raw: { width: 2, height: 1, channels: 1 } })
+      .toColourspace("b-w")
+      .png()
+      .toFile(grey);
+    expect([...(await readImage(grey)).data]).toEqual([10, 10, 10, 200, 200, 200]);
+
+    const clear = join(folder, "clear.png");
+    await sharp(Buffer.from([255, 255, 255, 0]), { raw: { width: 1, height: 1, channels: 4 } })
+      .png()
+      .toFile(clear);
+    expect([...(await readImage(clear)).data]).toEqual([0, 0, 0]);
+  });
+
+  test("refuses what is no picture, naming the file", async () => {
+    const path = join(temporaryFolder(), "broken.png");
+    writeFileSync(path, "not a picture");
+    await expect(readImage(path)).rejects.toThrow(/broken\.png: cannot be decoded as a picture/);
+  });
+});

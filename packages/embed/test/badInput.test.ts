@@ -1,0 +1,118 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { beforeEach, describe, expect, test } from "vitest";
+import { createH5, writeStrings } from "@emotion-service/core/hdf5/file";
+import { writeFaceSample } from "../../../scripts/sample/writeSample.ts";
+import { namesIn, runCommand, temporaryFolder } from "../../../test/command.ts";
+
+let folder: string;
+beforeEach(async () => {
+  folder = temporaryFolder();
+  mkdirSync(join(folder, "empty"));
+  mkdirSync(join(folder, "broken"));
+  writeFileSync(join(folder, "broken/a.jpg"), "no picture");
+  writeFileSync(join(folder, "broken/b.png"), "");
+  writeFileSync(join(folder, "text.h5"), "not HDF5");
+  const writer = await createH5(join(folder, "other.h5"));
+  writer.edit((file) => writeStrings(file, "things", ["a"]));
+  writer.close();
+});
+
+/** Runs embed in the folder; `before` and after it the same names must be there. */
+async function expectRefused(
+  args: readonly string[],
+  exitCode: number,
+  message: RegExp,
+): Promise<void> {
+  const before = namesIn(folder);
+  const result = await runCommand("embed", args, { cwd: folder });
+  expect(result.stderr).toMatch(message);
+  expect(result).toMatchObject({ exitCode, stdout: "" });
+  expect(result.stderr).not.toMatch(/\n\s+at /); // no stack
+  expect(namesIn(folder)).toEqual(before);
+}
+
+describe("refused, with a cause, and nothing left behind", () => {
+  const out = ["--out_h5", "new/e.h5"];
+
+  test.each<[string, string[], number, RegExp]>([
+    ["no folder", ["--images_dir", "nowhere", ...out], 1, /--images_dir nowhere: no such folder/],
+    ["a file as folder", ["--images_dir", "text.h5", ...out], 1, /must be a folder, is a file/],
+    [
+      "an empty folder",
+      ["--images_dir", "empty", ...out],
+      1,
+      /--images_dir empty: holds no file that ends in \.jpg/,
+    ],
+    [
+      "broken pictures alone",
+      ["--images_dir", "broken", ...out],
+      1,
+      /none of the 2 inputs gave an embedding[^]*2 × cannot be decoded/,
+    ],
+    [
+      "a missing HDF5",
+      ["--audio_h5", "nowhere.h5", ...out],
+      1,
+      /--audio_h5 nowhere\.h5: no such file/,
+    ],
+    ["not HDF5", ["--audio_h5", "text.h5", ...out], 1, /cannot be read as HDF5/],
+    [
+      "a lacking dataset",
+      ["--audio_h5", "other.h5", ...out],
+      1,
+      /lacks the dataset 'features\/labels' \(it holds: things\)/,
+    ],
+    ["no input", out, 2, /needs exactly one of --images_dir, --audio_h5 and --audio_dir, got 0/],
+    ["two inputs", ["--images_dir", "broken", "--audio_h5", "other.h5", ...out], 2, /got 2/],
+    ["no output", ["--images_dir", "broken"], 2, /--out_h5/],
+    ["an unknown flag", ["--image_dir", "broken", ...out], 2, /Did you mean --images_dir/],
+    [
+      "a wrong choice",
+      ["--images_dir", "broken", "--face_crop", "maybe", ...out],
+      2,
+      /Allowed choices are auto, on, off/,
+    ],
+    [
+      "a wrong number",
+      ["--images_dir", "broken", "--batch_size", "0", ...out],
+      2,
+      /must be a whole number of at least 1|from 1/,
+    ],
+    [
+      "a model of the other kind",
+      ["--images_dir", "broken", "--model", "audio_stats", ...out],
+      2,
+      /--model audio_stats: must be face/,
+    ],
+    [
+      "resnet18",
+      ["--images_dir", "broken", "--model", "resnet18", ...out],
+      1,
+      /this version cannot run it[^]*use --model face/,
+    ],
+    [
+      "audio_cnn",
+      ["--audio_h5", "other.h5", "--model", "audio_cnn", ...out],
+      1,
+      /this version cannot run it[^]*use --model audio_stats/,
+    ],
+    [
+      "an output below a file",
+      ["--images_dir", "broken", "--out_h5", "text.h5/e.h5"],
+      1,
+      /text\.h5\/e\.h5: cannot be written/,
+    ],
+  ])("%s", async (_, args, exitCode, message) => {
+    await expectRefused(args, exitCode, message);
+  });
+
+  test("Ctrl-C in the middle", async () => {
+    await writeFaceSample(join(folder, "faces"), { facesPerClass: 20 });
+    const before = namesIn(folder);
+    const args = ["--images_dir", "faces", ...out, "--workers", "1", "--batch_size", "1"];
+    const result = await runCommand("embed", args, { cwd: folder, killAfterMs: 1500 });
+    expect(result.exitCode).toBe(130);
+    expect(namesIn(folder)).toEqual(before);
+  });
+});
