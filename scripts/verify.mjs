@@ -51,7 +51,9 @@ async function runTests(python) {
 }
 
 /** Of a test or a test file in the report. */
-const isFailed = ({ status }) => status === "failed";
+function isFailed({ status }) {
+  return status === "failed";
+}
 
 /**
  * Counts by vitest's JSON report. A file that broke before its tests ran is a failure; so is a run that ended badly

@@ -29,7 +29,7 @@ export function formatModel({
         ["weight", "shape", "dtype"],
         ...weights.map(({ name, shape, dtype }) => [name, `[${shape.join(", ")}]`, dtype]),
       ]),
-      `${weights.length} weights, ${parameters} parameters`,
+      `${weights.length} weights, ${parameters} parameters, those of standardisation among them`,
     );
   return [...lines, ...problems.map((problem) => `! ${problem}`)].join("\n");
 }

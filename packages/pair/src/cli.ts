@@ -77,7 +77,7 @@ export function createProgram(io: CliIo): CommandUnknownOpts {
       manifestCsv: manifest,
       keepUnmatched: flags.keep_unmatched,
       seed: flags.seed,
-      fractions: flags.split,
+      fractions: flags.split === "none" ? undefined : flags.split,
       splitRequired: program.getOptionValueSource("split") !== "default",
       groupBy: flags.group_by,
       classes: flags.classes,

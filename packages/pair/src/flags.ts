@@ -5,9 +5,9 @@ import { type Fractions, PARTS } from "./parts.ts";
 /** How far from 1 three fractions may add up: 0.33,0.33,0.33 is meant as thirds. */
 const ROUNDING = 0.0101;
 
-/** Parser of `--split`: "0.8,0.1,0.1" → the three fractions, scaled to add up to exactly 1; "none" → undefined. */
-export function parseSplit(text: string): Fractions | undefined {
-  if (text.trim() === "none") return undefined;
+/** Parser of `--split`: "0.8,0.1,0.1" → the three fractions, scaled to add up to exactly 1; "none" as it is. */
+export function parseSplit(text: string): Fractions | "none" {
+  if (text.trim() === "none") return "none";
   const words = text.split(",").map((word) => word.trim());
   const numbers = words.map(Number);
   const sum = numbers.reduce((total, number) => total + number, 0);

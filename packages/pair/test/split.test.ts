@@ -44,7 +44,9 @@ describe("unitsOf", () => {
     const units = unitsOf(
       rows.map((row) => ({ items: row.filter((one) => one !== undefined), stratum: "angry" })),
     );
-    expect(units.map(({ items: members }) => members.length).toSorted((a, b) => a - b)).toEqual([3, 4]);
+    expect(
+      units.map(({ items: members }) => members.length).toSorted((one, other) => one - other),
+    ).toEqual([3, 4]);
   });
 });
 

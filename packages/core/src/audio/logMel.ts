@@ -46,7 +46,12 @@ const TOP_DB = 80;
 
 /** Frames of a clip of fixed duration. */
 export function fixedFrames(config: LogMelConfig): number {
-  return 1 + Math.floor(fixedSamples(config) / config.hop_length);
+  return frameCount(fixedSamples(config), config);
+}
+
+/** Frames of n samples padded by floor(n_fft / 2) at either end: an odd frame finds one place less. */
+function frameCount(samples: number, { n_fft: nFft, hop_length: hop }: LogMelConfig): number {
+  return 1 + Math.max(0, Math.floor((samples - (nFft % 2)) / hop));
 }
 
 function fixedSamples(config: LogMelConfig): number {
@@ -103,7 +108,7 @@ function createMelSpectrogram(config: LogMelConfig): (samples: Float32Array) => 
   const frame = new Float64Array(nFft);
   const spectrum = new Float64Array(1 + Math.floor(nFft / 2));
   return (samples) => {
-    const frames = 1 + Math.floor(samples.length / hop);
+    const frames = frameCount(samples.length, config);
     const power = new Float32Array(nMels * frames);
     for (let t = 0; t < frames; t += 1) {
       const start = t * hop - Math.floor(nFft / 2);

@@ -1,0 +1,157 @@
+import { mkdirSync, truncateSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { runCli } from "@emotion-service/core/cli/run";
+import { writeCheckpoint } from "@emotion-service/core/model/checkpoint";
+import { describe, expect, test } from "vitest";
+import { namesIn, runCommand, temporaryFolder } from "../../../test/command.ts";
+import { createProgram } from "../src/modelCli.ts";
+
+/** Runs `inspect-model` in this process. */
+async function inspect(...argv: string[]) {
+  let stdout = "";
+  let stderr = "";
+  const io = {
+    stdout: { write: (text: string) => ((stdout += text), true) },
+    stderr: { write: (text: string) => ((stderr += text), true) },
+  };
+  const exitCode = await runCli(createProgram(io), argv, io);
+  return { exitCode, stdout, stderr };
+}
+
+function modelFolder(): string {
+  const folder = join(temporaryFolder(), "multimodal_best");
+  const encoder = { model: "face", weightsSha256: "none", featureConfig: "{}", dim: 3 };
+  const values = (length: number) => new Float32Array(length).fill(0.5);
+  writeCheckpoint(folder, {
+    classes: ["angry", "sad"],
+    encoders: { image: encoder },
+    standardisation: { image: { mean: values(3), deviation: values(3) } },
+    weights: new Map([["output.kernel", { shape: [3, 2], data: values(6) }]]),
+    matchBy: "label",
+    epoch: 4,
+    settings: { lr: 0.001 },
+    metrics: { val: { uar: 0.5 } },
+  });
+  return folder;
+}
+
+/** Two trees: of three nodes and depth 1, of five nodes and depth 2. */
+const FOREST = {
+  format: "emotion-service isolation forest",
+  n_features: 2,
+  offset: -0.5,
+  contamination: 0.01,
+  image_encoder: { model: "face", dim: 2 },
+  training_means: Array.from({ length: 40 }, () => 0),
+  trees: [
+    { left: [1, -1, -1], right: [2, -1, -1] },
+    { left: [1, -1, 3, -1, -1], right: [2, -1, 4, -1, -1] },
+  ],
+};
+
+function written(name: string, content: string): string {
+  const path = join(temporaryFolder(), name);
+  writeFileSync(path, content);
+  return path;
+}
+
+describe("a fusion model", () => {
+  test("shows kind, classes, encoders, settings, metrics and each weight", async () => {
+    const folder = modelFolder();
+    const { exitCode, stdout } = await inspect(folder);
+    expect(exitCode).toBe(0);
+    expect(stdout.split("\n")[0]).toBe(`${folder}: fusion`);
+    for (const line of [
+      "  classes: angry, sad",
+      "  image:\n    model: face",
+      "  audio: null",
+      "  match_by: label",
+      "  settings:\n    lr: 0.001",
+      "  metrics:\n    val:\n      uar: 0.5",
+      "output.kernel    [3, 2]  float32",
+      "3 weights, 12 parameters, those of standardisation among them",
+    ])
+      expect(stdout).toContain(line);
+  });
+
+  test("--json, and the model.json itself as the path", async () => {
+    const report = JSON.parse((await inspect(join(modelFolder(), "model.json"), "--json")).stdout);
+    expect(report).toMatchObject({ kind: "fusion", parameters: 12, problems: [] });
+    expect(report.facts.classes).toEqual(["angry", "sad"]);
+    expect(report.weights.at(-1)).toEqual({
+      name: "output.kernel",
+      shape: [3, 2],
+      dtype: "float32",
+    });
+  });
+
+  test("weights that are cut short are pointed out", async () => {
+    const folder = modelFolder();
+    truncateSync(join(folder, "weights.bin"), 40);
+    expect((await inspect(folder)).stdout).toContain(
+      "weights.bin must have at least 48 bytes, has 40",
+    );
+  });
+});
+
+describe("an isolation forest", () => {
+  test("shows trees, nodes, depth and what it says of itself", async () => {
+    const { exitCode, stdout } = await inspect(
+      written("isolation_forest.json", JSON.stringify(FOREST)),
+    );
+    expect(exitCode).toBe(0);
+    expect(stdout).toContain("2 trees, 8 nodes (5 leaves), depth at most 2, on average 1.5");
+    for (const line of [
+      "offset: -0.5",
+      "contamination: 0.01",
+      "n_features: 2",
+      "training_means: (40 values)",
+    ])
+      expect(stdout).toContain(line);
+  });
+
+  test("--json", async () => {
+    const path = written("forest.json", JSON.stringify(FOREST));
+    const { kind, forest } = JSON.parse((await inspect(path, "--json")).stdout);
+    expect({ kind, forest }).toEqual({
+      kind: "isolation forest",
+      forest: { trees: 2, nodes: 8, leaves: 5, max_depth: 2, mean_depth: 1.5 },
+    });
+  });
+});
+
+describe("bad input", () => {
+  test.each([
+    ["multimodal_best.pth", "x", "does not read PyTorch models (.pth)"],
+    ["isolation_forest.joblib", "x", "does not read joblib models (.joblib)"],
+    ["encoder.onnx", "x", "does not read ONNX models (.onnx)"],
+    ["paired.h5", "x", "does not read HDF5 models (.h5)"],
+    ["cut.json", '{"trees": [', "cannot be read as JSON"],
+    ["list.json", "[1]", "it must be an object"],
+    ["other.json", "{}", "has neither 'weights' nor 'trees'"],
+  ])("%s", async (name, content, message) => {
+    const { exitCode, stdout, stderr } = await inspect(written(name, content));
+    expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: "" });
+    expect(stderr).toContain(message);
+    expect(stderr).toContain("hint: ");
+  });
+
+  test("a folder that is no model, run as a command", async () => {
+    const folder = temporaryFolder();
+    mkdirSync(join(folder, "model"));
+    const { exitCode, stderr } = await runCommand("inspect-model", ["model"], { cwd: folder });
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain("<path> model: is no model folder, it lacks model.json");
+    expect(namesIn(join(folder, "model"))).toEqual([]);
+  });
+
+  test.each([
+    ["a missing path", ["nowhere"], 1, "<path> nowhere: no such file"],
+    ["no path", [], 2, "missing required argument 'path'"],
+    ["an unknown flag", ["x", "--rows", "1"], 2, "unknown option '--rows'"],
+  ])("%s", async (_, argv, status, message) => {
+    const { exitCode, stderr } = await inspect(...argv);
+    expect(exitCode).toBe(status);
+    expect(stderr).toContain(message);
+  });
+});
