@@ -3,13 +3,13 @@ import { join } from "node:path";
 import { UserError, causeOf } from "@emotion-service/core/errors";
 import { extensionOf, requireFile } from "@emotion-service/core/files/listFiles";
 
-export interface WeightFacts {
+interface WeightFacts {
   readonly name: string;
   readonly shape: readonly number[];
   readonly dtype: string;
 }
 
-export interface ForestFacts {
+interface ForestFacts {
   readonly trees: number;
   /** Nodes and leaves of all trees. */
   readonly nodes: number;

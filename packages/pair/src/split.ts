@@ -17,7 +17,7 @@ export interface Atom {
   readonly stratum: string;
 }
 
-/** Joins atoms that share a group or a file, directly or through others, into units. */
+/** Joins atoms that share a group (so also a file), directly or through others, into units. */
 export function unitsOf(atoms: readonly Atom[]): Unit[] {
   const parents = new Map<string, string>();
   const rootOf = (key: string): string => {
@@ -32,10 +32,10 @@ export function unitsOf(atoms: readonly Atom[]): Unit[] {
     return root;
   };
   for (const { items } of atoms) {
-    const roots = items.flatMap((item) => keysOf(item).map(rootOf));
+    const roots = items.map(({ group }) => rootOf(group));
     for (const root of roots) parents.set(root, roots[0] ?? root);
   }
-  const groups = groupBy(atoms, ({ items }) => rootOf(`group ${items[0]?.group ?? ""}`));
+  const groups = groupBy(atoms, ({ items }) => rootOf(items[0]?.group ?? ""));
   return [...groups.values()].map((members) => {
     const counts = new Map<string, number>();
     for (const { stratum } of members) counts.set(stratum, (counts.get(stratum) ?? 0) + 1);
@@ -46,10 +46,6 @@ export function unitsOf(atoms: readonly Atom[]): Unit[] {
     );
     return { name, items, counts };
   });
-}
-
-function keysOf({ modality, path, group }: Item): string[] {
-  return [`group ${group}`, `${modality} ${path}`];
 }
 
 export interface AssignOptions {

@@ -5,7 +5,7 @@ import { PARTS, type MatchWay, type Modality, type Part, type Sample, itemsOf } 
 import type { Plan } from "./planPairs.ts";
 
 /** What stands in one file. */
-export interface PartSummary {
+interface PartSummary {
   /** Rows of the paired file. */
   readonly rows: number;
   /** Rows that have one modality alone. */

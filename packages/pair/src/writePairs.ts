@@ -119,7 +119,7 @@ export interface ManifestRow {
   readonly cause: string;
 }
 
-export const MANIFEST_COLUMNS = [
+const MANIFEST_COLUMNS = [
   "modality",
   "path",
   "label",

@@ -347,6 +347,27 @@ describe("bad input: a message, an exit status, nothing left behind", () => {
     expect(existsSync(join(folder, "out"))).toBe(false);
   });
 
+  test("embeddings that are damaged inside the file", async () => {
+    const { folder, flags, out } = await inputs();
+    const path = join(folder, "audio.h5");
+    const writer = await createH5(path);
+    writer.edit((file) => {
+      const group = file.create_group("all");
+      const data = new Float32Array(4096).fill(1.5);
+      const pieces = { chunks: [64, 64], compression: 9 };
+      group.create_dataset({ name: "embeddings", data, shape: [64, 64], dtype: "<f", ...pieces });
+    });
+    writer.close();
+    const bytes = readFileSync(path);
+    const deflated = bytes.indexOf(Buffer.from([0x78, 0xda]));
+    expect(deflated).toBeGreaterThan(0);
+    writeFileSync(path, bytes.fill(0xff, deflated, deflated + 8));
+    const { exitCode, stderr } = await pair(...flags);
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain("audio.h5: cannot be read (filter returned failure during read)");
+    expect(existsSync(out)).toBe(false);
+  });
+
   test("an input without rows", async () => {
     const { flags } = await inputs([]);
     const { exitCode, stderr } = await pair(...flags);

@@ -165,16 +165,31 @@ export async function readPreprocessedAudio<T>(
     const paths = readStrings(requireDataset(file, "features/paths", path, cure));
     requireRows(path, "features/labels, features/paths", labels.length, paths.length);
     const facts = { config: configFrom(readAttributes(file), path), labels, paths };
+    const nMels = facts.config.n_mels;
     const ragged = findDataset(file, "features/ragged");
     if (ragged === undefined) {
       const fixed = requireDataset(file, "features/fixed", path, cure);
-      requireRows(path, "features", fixed.shape?.[0] ?? 0, paths.length);
+      const frames = fixed.shape?.[2] ?? 0;
+      requireShape(fixed, [paths.length, nMels, frames], path);
       return work(facts, fixedRows(fixed, facts, path));
     }
-    const lengths = requireDataset(file, "features/frames", path, cure).value as Int32Array;
+    const lengthsDataset = requireDataset(file, "features/frames", path, cure);
+    const lengths = toFloat32(lengthsDataset.value, lengthsDataset.path, path);
     requireRows(path, "features/frames, features/paths", lengths.length, paths.length);
+    requireShape(ragged, [lengths.reduce((sum, frames) => sum + frames, 0), nMels], path);
     return work(facts, raggedRows(ragged, lengths, facts, path));
   });
+}
+
+/** Throws unless features have the shape that paths, frames and the attribute n_mels say. */
+function requireShape(dataset: Dataset, expected: readonly number[], path: string): void {
+  const [wanted, got] = [expected.join(", "), (dataset.shape ?? []).join(", ")];
+  if (wanted === got) return;
+  throw new UserError(
+    "E_LAYOUT",
+    `${path}: '${dataset.path}' must have the shape [${wanted}], has [${got}]`,
+    { hint: "the file is damaged or was made by hand; make it again" },
+  );
 }
 
 const READ_ROWS = 64;
@@ -198,7 +213,7 @@ function* fixedRows(
 
 function* raggedRows(
   dataset: Dataset,
-  lengths: Int32Array,
+  lengths: Float32Array,
   facts: PreprocessedAudio,
   path: string,
 ): Iterable<FeatureRow> {
