@@ -3,8 +3,9 @@ import { spawn } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { delimiter, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { stripVTControlCharacters } from "node:util";
 
-export const root = resolve(import.meta.dirname, "..");
+export const root = fileURLToPath(new URL("..", import.meta.url));
 /** Where the tools of the workspace are, once it is installed. */
 const bin = join(root, "node_modules/.bin");
 
@@ -23,7 +24,6 @@ export function run(program, args, { env = {}, timeoutMs } = {}) {
       cwd: root,
       env: {
         ...process.env,
-        ...(process.stdout.isTTY ? {} : { NO_COLOR: "1" }),
         PATH: path,
         ...env,
       },
@@ -91,7 +91,8 @@ export async function step(name, work) {
   process.stdout.write(
     `${result.ok ? (result.word ?? "ok") : "FAILED"}  ${result.seconds.toFixed(1)} s\n`,
   );
-  if (!result.ok) process.stdout.write(`\n${result.output.trimEnd()}\n\n`);
+  if (!result.ok)
+    process.stdout.write(`\n${stripVTControlCharacters(result.output).trimEnd()}\n\n`);
   return result;
 }
 

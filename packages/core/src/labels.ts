@@ -14,21 +14,21 @@ export const EMOTIONS = [
 export const UNKNOWN_LABEL = "unknown";
 
 /** Other names for the same emotions, lower case. */
-const ALIASES: Readonly<Record<string, string>> = {
-  anger: "angry",
-  ang: "angry",
-  dis: "disgust",
-  disgusted: "disgust",
-  fea: "fear",
-  fearful: "fear",
-  afraid: "fear",
-  hap: "happy",
-  happiness: "happy",
-  joy: "happy",
-  neu: "neutral",
-  sadness: "sad",
-  surprised: "surprise",
-};
+const ALIASES: ReadonlyMap<string, string> = new Map([
+  ["anger", "angry"],
+  ["ang", "angry"],
+  ["dis", "disgust"],
+  ["disgusted", "disgust"],
+  ["fea", "fear"],
+  ["fearful", "fear"],
+  ["afraid", "fear"],
+  ["hap", "happy"],
+  ["happiness", "happy"],
+  ["joy", "happy"],
+  ["neu", "neutral"],
+  ["sadness", "sad"],
+  ["surprised", "surprise"],
+]);
 
 /** RAVDESS, field 3: 01 … 08. */
 const RAVDESS_EMOTIONS = [
@@ -54,7 +54,7 @@ const RAVDESS_NAME = /^(\d{2})-(\d{2})-(0[1-8])-(\d{2})-(\d{2})-(\d{2})-(\d{2})(
 export function canonicalEmotion(word: string | number | bigint): string | undefined {
   const text = String(word).trim().toLowerCase();
   if (/^\d+$/.test(text)) return EMOTIONS[Number(text)];
-  return ALIASES[text] ?? EMOTIONS.find((emotion) => emotion === text);
+  return ALIASES.get(text) ?? EMOTIONS.find((emotion) => emotion === text);
 }
 
 /** How `--labels` may read the label of a file. */

@@ -39,7 +39,7 @@ export interface Input {
   readonly audio?: string;
 }
 
-export interface FailedInput extends Input {
+interface FailedInput extends Input {
   readonly error: string;
 }
 

@@ -44,11 +44,6 @@ export interface LogMel {
 const AMIN = 1e-10;
 const TOP_DB = 80;
 
-/** Frames of a clip of fixed duration. */
-export function fixedFrames(config: LogMelConfig): number {
-  return frameCount(fixedSamples(config), config);
-}
-
 /** Frames of n samples padded by floor(n_fft / 2) at either end: an odd frame finds one place less. */
 function frameCount(samples: number, { n_fft: nFft, hop_length: hop }: LogMelConfig): number {
   return 1 + Math.max(0, Math.floor((samples - (nFft % 2)) / hop));

@@ -1,6 +1,6 @@
-import { readdirSync, statSync } from "node:fs";
+import { type Dirent, readdirSync, realpathSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { UserError } from "../errors.ts";
+import { UserError, causeOf } from "../errors.ts";
 
 export const AUDIO_EXTENSIONS: readonly string[] = [
   ".wav",
@@ -73,8 +73,12 @@ export function listFiles(folder: string, extensions: readonly string[], flag: s
   requireFolder(folder, flag);
   const wanted = new Set(extensions);
   const found: string[] = [];
+  const above = new Set<string>(); // the folders around the one being visited: a link may lead back to one
   const visit = (relative: string): void => {
-    for (const entry of readdirSync(join(folder, relative), { withFileTypes: true })) {
+    const real = realpathSync(join(folder, relative));
+    if (above.has(real)) return;
+    above.add(real);
+    for (const entry of readFolder(join(folder, relative))) {
       if (entry.name.startsWith(".")) continue;
       const path = relative === "" ? entry.name : `${relative}/${entry.name}`;
       const stat = entry.isSymbolicLink()
@@ -83,6 +87,7 @@ export function listFiles(folder: string, extensions: readonly string[], flag: s
       if (stat?.isDirectory() === true) visit(path);
       else if (stat?.isFile() === true && wanted.has(extensionOf(path))) found.push(path);
     }
+    above.delete(real);
   };
   visit("");
   if (found.length === 0)
@@ -92,6 +97,17 @@ export function listFiles(folder: string, extensions: readonly string[], flag: s
       { hint: "name the folder that holds the files; folders below it are searched too" },
     );
   return found.sort((a, b) => (a < b ? -1 : 1));
+}
+
+function readFolder(path: string): Dirent[] {
+  try {
+    return readdirSync(path, { withFileTypes: true });
+  } catch (error) {
+    throw new UserError("E_INPUT_MISSING", `${path}: cannot be read (${causeOf(error)})`, {
+      hint: "allow reading of the folder, or take it away",
+      cause: error,
+    });
+  }
 }
 
 /** ".wav" of "a/B.WAV"; "" where there is none. */

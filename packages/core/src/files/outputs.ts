@@ -30,6 +30,10 @@ export function createOutputs(): Outputs {
   const madeFolders: { outermost: string; innermost: string }[] = [];
   const stage = (target: string): string => {
     const absolute = resolve(target);
+    if (staged.some((output) => output.target === absolute))
+      throw new UserError("E_FLAG", `${target}: must be one output, is the name of two`, {
+        hint: "name two files",
+      });
     const innermost = dirname(absolute);
     const outermost = makeFolder(innermost, target);
     if (outermost !== undefined) madeFolders.push({ outermost, innermost });
@@ -43,6 +47,7 @@ export function createOutputs(): Outputs {
   };
   const commit = (): void => {
     for (const { temporary } of staged) sync(temporary);
+    for (const output of staged) refuseOtherKind(output.temporary, output.target);
     for (const output of staged) giveName(output.temporary, output.target);
     for (const folder of new Set(staged.map(({ target }) => dirname(target)))) sync(folder);
     staged.length = 0;
@@ -50,7 +55,8 @@ export function createOutputs(): Outputs {
   };
   const discard = (): void => {
     for (const { temporary } of staged) rmSync(temporary, { recursive: true, force: true });
-    for (const { outermost, innermost } of madeFolders) removeEmptyFolders(innermost, outermost);
+    for (const { outermost, innermost } of madeFolders.reverse())
+      removeEmptyFolders(innermost, outermost);
     staged.length = 0;
     madeFolders.length = 0;
   };
@@ -113,14 +119,19 @@ function sync(path: string): void {
   }
 }
 
+/** A folder must not take the place of a file, nor a file that of a folder: it is somebody's own. */
+function refuseOtherKind(temporary: string, target: string): void {
+  const old = statSync(target, { throwIfNoEntry: false });
+  if (old === undefined || old.isDirectory() === statSync(temporary).isDirectory()) return;
+  const kind = old.isDirectory() ? "folder" : "file";
+  throw outputError(target, new Error(`a ${kind} of that name is in the way`));
+}
+
 /** rename(2); a folder cannot replace a full one in one step, so the old one steps aside first. */
 function giveName(temporary: string, target: string): void {
   try {
     const old = statSync(target, { throwIfNoEntry: false });
-    const isFolder = statSync(temporary).isDirectory();
-    if (old !== undefined && old.isDirectory() !== isFolder)
-      throw new Error(`a ${old.isDirectory() ? "folder" : "file"} of that name is in the way`);
-    if (old === undefined || !isFolder) {
+    if (old?.isDirectory() !== true) {
       renameSync(temporary, target);
       return;
     }

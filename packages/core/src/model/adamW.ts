@@ -12,6 +12,12 @@ interface AdamWOptions {
   readonly gradClip: number;
 }
 
+/** Running means of a variable's gradient and of its square. */
+interface Moments {
+  readonly m: Float32Array;
+  readonly v: Float32Array;
+}
+
 /**
  * AdamW as torch.optim.AdamW has it, after clip_grad_norm_. One pass over plain arrays: on tfjs each variable would cost a
  * dozen small kernels a step.
@@ -22,16 +28,22 @@ export function createAdamW(
   variables: ReadonlyMap<string, Variable>,
   { weightDecay, gradClip }: AdamWOptions,
 ): (gradients: NamedTensorMap, learningRate: number) => void {
-  const moments = new Map<string, { m: Float32Array; v: Float32Array }>();
+  const moments = new Map<string, Moments>();
   let step = 0;
   return (gradients, learningRate) => {
     step += 1;
     const entries = Object.entries(gradients).map(
       ([name, gradient]) => [name, gradient.dataSync() as Float32Array] as const,
     );
-    const scale = clipScale(entries.map(([, gradient]) => gradient), gradClip);
-    const size = learningRate / (1 - BETA1 ** step);
-    const correction = Math.sqrt(1 - BETA2 ** step);
+    const rates = {
+      clip: clipScale(
+        entries.map(([, gradient]) => gradient),
+        gradClip,
+      ),
+      decay: 1 - learningRate * weightDecay,
+      size: learningRate / (1 - BETA1 ** step),
+      correction: 1 / Math.sqrt(1 - BETA2 ** step),
+    };
     for (const [name, gradient] of entries) {
       const variable = variables.get(name);
       if (variable === undefined) throw new Error(`no variable for the gradient ${name}`);
@@ -40,15 +52,8 @@ export function createAdamW(
         moment = { m: new Float32Array(gradient.length), v: new Float32Array(gradient.length) };
         moments.set(name, moment);
       }
-      const { m, v } = moment;
-      const values = Float32Array.from(variable.dataSync());
-      for (let i = 0; i < values.length; i += 1) {
-        const g = (gradient[i] ?? 0) * scale;
-        const first = (m[i] = BETA1 * (m[i] ?? 0) + (1 - BETA1) * g);
-        const second = (v[i] = BETA2 * (v[i] ?? 0) + (1 - BETA2) * g * g);
-        const decayed = (values[i] ?? 0) * (1 - learningRate * weightDecay);
-        values[i] = decayed - (size * first) / (Math.sqrt(second) / correction + EPSILON);
-      }
+      const values = (variable.dataSync() as Float32Array).slice();
+      updateValues(values, gradient, moment, rates);
       const updated = tf.tensor(values, variable.shape);
       variable.assign(updated);
       updated.dispose();
@@ -56,10 +61,42 @@ export function createAdamW(
   };
 }
 
+interface Rates {
+  /** What the gradients are multiplied by first. */
+  readonly clip: number;
+  readonly decay: number;
+  /** The learning rate over the first moment's bias correction. */
+  readonly size: number;
+  /** What the root of the second moment is multiplied by. */
+  readonly correction: number;
+}
+
+/** One step of one variable, in place. */
+function updateValues(
+  values: Float32Array,
+  gradient: Float32Array,
+  { m, v }: Moments,
+  { clip, decay, size, correction }: Rates,
+): void {
+  for (let i = 0; i < values.length; i += 1) {
+    const g = gradient[i]! * clip;
+    const first = BETA1 * m[i]! + (1 - BETA1) * g;
+    const second = BETA2 * v[i]! + (1 - BETA2) * g * g;
+    m[i] = first;
+    v[i] = second;
+    values[i] = values[i]! * decay - (size * first) / (Math.sqrt(second) * correction + EPSILON);
+  }
+}
+
 function clipScale(gradients: readonly Float32Array[], limit: number): number {
   if (limit === 0) return 1;
   let sum = 0;
-  for (const gradient of gradients)
-    for (let i = 0; i < gradient.length; i += 1) sum += (gradient[i] ?? 0) ** 2;
+  for (const gradient of gradients) sum += sumOfSquares(gradient);
   return Math.min(1, limit / (Math.sqrt(sum) + 1e-6));
+}
+
+function sumOfSquares(values: Float32Array): number {
+  let sum = 0;
+  for (let i = 0; i < values.length; i += 1) sum += values[i]! * values[i]!;
+  return sum;
 }

@@ -110,7 +110,9 @@ export function createFusion(tf: Tf, shape: FusionShape, weights: Weights): Fusi
   const dropout = (x: Tensor2D, rate: number, mode: ForwardMode): Tensor2D => {
     if (!mode.training) return x;
     const { random } = mode;
-    const keep = Float32Array.from({ length: x.size }, () => (random() < rate ? 0 : 1 / (1 - rate)));
+    const scale = 1 / (1 - rate);
+    const keep = new Float32Array(x.size);
+    for (let i = 0; i < keep.length; i += 1) keep[i] = random() < rate ? 0 : scale;
     return tf.mul(x, tf.tensor2d(keep, x.shape));
   };
 

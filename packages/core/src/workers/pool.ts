@@ -34,9 +34,9 @@ export async function* mapInWorkers<Job, Result>(
   options: PoolOptions,
 ): AsyncGenerator<Outcome<Result>, void, undefined> {
   const outcomes = new Map<number, Outcome<Result>>();
-  const queue = jobs.keys();
-  const retry: number[] = [];
+  const retry: number[] = []; // jobs of a worker that ended before it came to them
   const alive = new Map<Worker, number[]>();
+  let next = 0; // the first job that no worker was given yet
   let emitted = 0;
   let wake: () => void = () => {};
   const count = Math.min(options.workers, jobs.length);
@@ -67,17 +67,16 @@ export async function* mapInWorkers<Job, Result>(
   const nextJob = (): number | undefined => {
     const again = retry.shift();
     if (again !== undefined) return again;
-    const next = queue.next();
-    return next.done === true ? undefined : next.value;
+    if (next >= jobs.length || next > emitted + count * AHEAD_PER_WORKER) return undefined;
+    next += 1;
+    return next - 1;
   };
-  let held: number | undefined; // a job taken from the queue that lies too far ahead
   const feed = (worker: Worker, load: number[]): void => {
     while (load.length < JOBS_PER_WORKER) {
-      held ??= nextJob();
-      if (held === undefined || held > emitted + count * AHEAD_PER_WORKER) return;
-      load.push(held);
-      worker.postMessage({ index: held, job: jobs[held] });
-      held = undefined;
+      const index = nextJob();
+      if (index === undefined) return;
+      load.push(index);
+      worker.postMessage({ index, job: jobs[index] });
     }
   };
   const feedAll = (): void => {
@@ -89,14 +88,15 @@ export async function* mapInWorkers<Job, Result>(
   try {
     for (let i = 0; i < count; i += 1) start();
     feedAll();
-    for (; emitted < jobs.length; emitted += 1) {
-      let outcome = outcomes.get(emitted);
-      while (outcome === undefined) {
-        throwIfAborted(options.signal);
+    while (emitted < jobs.length) {
+      throwIfAborted(options.signal);
+      const outcome = outcomes.get(emitted);
+      if (outcome === undefined) {
         await new Promise<void>((resolve) => (wake = resolve));
-        outcome = outcomes.get(emitted);
+        continue;
       }
       outcomes.delete(emitted);
+      emitted += 1;
       yield outcome;
       feedAll();
     }

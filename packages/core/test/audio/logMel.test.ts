@@ -5,7 +5,6 @@ import {
   DEFAULT_LOG_MEL,
   type LogMelConfig,
   createLogMelExtractor,
-  fixedFrames,
 } from "@emotion-service/core/audio/logMel";
 import { hzToMel, melToHz } from "@emotion-service/core/audio/mel";
 import { createRandom, normal } from "@emotion-service/core/random";
@@ -85,5 +84,81 @@ describe("as librosa", () => {
   it("has cases of both kinds", () => {
     expect(cases.filter(isAtEqualRate).length).toBeGreaterThanOrEqual(7);
     expect(cases.filter((each) => !isAtEqualRate(each)).length).toBeGreaterThanOrEqual(3);
+  });
+});
+
+const random = createRandom(9);
+const noise = (n: number): Float32Array =>
+  Float32Array.from({ length: n }, () => 0.1 * normal(random));
+const soundOf = (samples: Float32Array, sampleRateHz = 16_000) => ({
+  samples,
+  sampleRateHz,
+  channels: 1,
+});
+const logMel = (samples: Float32Array, changes: Partial<LogMelConfig> = {}) =>
+  createLogMelExtractor({ ...DEFAULT_LOG_MEL, ...changes })(soundOf(samples));
+
+describe("invariants", () => {
+  it("is 64 x 94 for three seconds at the defaults, however long the clip is", () => {
+    for (const n of [1, 5000, 48_000, 100_000]) {
+      const { features, frames } = logMel(noise(n));
+      expect({ frames, cells: features.length }).toEqual({ frames: 94, cells: 64 * 94 });
+    }
+  });
+
+  it("lies in [-80, 0] dB, the loudest cell at 0, whatever the settings", () => {
+    const settings = fc.record({
+      n_fft: fc.constantFrom(64, 255, 400, 512),
+      hop_length: fc.integer({ min: 50, max: 700 }),
+      n_mels: fc.integer({ min: 1, max: 80 }),
+      fixed_duration: fc.constantFrom(0, 0.25),
+      top_db: fc.constantFrom(0, 20),
+      pad_mode: fc.constantFrom("constant" as const, "reflect" as const, "wrap" as const),
+    });
+    fc.assert(
+      fc.property(settings, fc.integer({ min: 1, max: 6000 }), (changes, n) => {
+        const { features, frames, silent } = logMel(noise(n), changes);
+        expect(features.length).toBe(frames * changes.n_mels);
+        expect(silent).toBe(false);
+        expect(Math.max(...features)).toBeCloseTo(0, 9);
+        expect(Math.min(...features)).toBeGreaterThanOrEqual(-80);
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it("does not depend on the level", () => {
+    const samples = noise(30_000);
+    const quiet = logMel(samples.map((value) => value / 64)).features;
+    expect(quiet).toBeAllClose(logMel(samples).features, { rtol: 0, atol: 1e-4 });
+  });
+
+  it("crops the middle of a longer clip", () => {
+    const samples = noise(40_000);
+    const changes = { fixed_duration: 1, top_db: 0 };
+    expect(logMel(samples, changes)).toEqual(logMel(samples.slice(12_000, 28_000), changes));
+  });
+
+  it("pads a shorter clip equally on both sides, the odd sample at the end", () => {
+    const samples = noise(5001);
+    const padded = new Float32Array(16_000);
+    padded.set(samples, 5499);
+    const changes = { fixed_duration: 1, top_db: 0 };
+    expect(logMel(samples, changes)).toEqual(logMel(padded, changes));
+  });
+
+  it("leaves the sound it was given as it was", () => {
+    const samples = noise(20_000);
+    const before = samples.slice();
+    logMel(samples, { fixed_duration: 0, top_db: 0 });
+    expect(samples).toEqual(before);
+  });
+});
+
+describe("a silent clip", () => {
+  it.each([0, 3])("is 0 dB everywhere, and said to be silent (fixed_duration %i)", (seconds) => {
+    const { features, silent } = logMel(new Float32Array(20_000), { fixed_duration: seconds });
+    expect(silent).toBe(true);
+    expect(new Set(features)).toEqual(new Set([0]));
   });
 });

@@ -1,0 +1,183 @@
+import { decodeWav, isWav } from "@emotion-service/core/audio/wav";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { type WavShape, ascii, concatenate, wavBytes } from "./wavBytes.ts";
+
+const decode = (bytes: Uint8Array) => decodeWav(bytes, "clip.wav");
+const samplesOf = (bytes: Uint8Array): number[] => Array.from(decode(bytes)?.samples ?? []);
+const mono = (values: readonly number[]): number[][] => values.map((value) => [value]);
+
+describe("PCM, full scale being 1", () => {
+  it.each([1, 5, 8, 12, 16, 20, 24, 27, 32, 45, 64])("of %i bits", (bits) => {
+    // A width that is no whole number of bytes lies in the upper bits of its container: the container's scale counts.
+    const scale = 2 ** (8 * Math.ceil(bits / 8) - 1);
+    const values = [-scale, -scale / 2, 0, scale / 4, scale / 2];
+    expect(samplesOf(wavBytes(mono(values), { bits }))).toEqual([-1, -0.5, 0, 0.25, 0.5]);
+  });
+
+  it.each<[string, WavShape]>([
+    ["big-endian", { magic: "RIFX" }],
+    ["big-endian, 24 bits", { magic: "RIFX", bits: 24 }],
+    ["big-endian, 32 bits", { magic: "RIFX", bits: 32 }],
+    ["RF64, sizes in the ds64 chunk", { magic: "RF64" }],
+    ["extensible", { extensible: true }],
+    ["extensible, 20 bits of 24", { extensible: true, bits: 20 }],
+    [
+      "behind other chunks, one of odd length",
+      { before: [["LIST", new Uint8Array(7)] as const, ["bext", new Uint8Array(4)] as const] },
+    ],
+  ])("%s", (_, shape) => {
+    const scale = 2 ** (8 * Math.ceil((shape.bits ?? 16) / 8) - 1);
+    const values = [-1, -0.25, 0.125, 0.5];
+    expect(
+      samplesOf(
+        wavBytes(
+          values.map((value) => [value * scale]),
+          shape,
+        ),
+      ),
+    ).toEqual(values);
+  });
+
+  it("comes back, any samples, any number of channels averaged", () => {
+    const clip = fc
+      .integer({ min: 1, max: 5 })
+      .chain((channels) =>
+        fc.array(
+          fc.array(fc.integer({ min: -32768, max: 32767 }), {
+            minLength: channels,
+            maxLength: channels,
+          }),
+          { minLength: 1, maxLength: 20 },
+        ),
+      );
+    fc.assert(
+      fc.property(clip, (frames) => {
+        const sound = decode(wavBytes(frames, { sampleRateHz: 11_025 }));
+        const means = frames.map(
+          (frame) => frame.reduce((sum, value) => sum + value, 0) / frame.length / 32768,
+        );
+        expect(sound).toMatchObject({ sampleRateHz: 11_025, channels: frames[0]!.length });
+        expect(sound?.samples).toBeAllClose(means, { rtol: 1e-6, atol: 1e-9 });
+      }),
+    );
+  });
+});
+
+describe("float", () => {
+  const values = [-1.5, -0.1, 0, 0.3, 7];
+  it.each<[string, WavShape]>([
+    ["32 bits", { bits: 32 }],
+    ["64 bits", { bits: 64 }],
+    ["32 bits, big-endian", { bits: 32, magic: "RIFX" }],
+    ["64 bits, extensible", { bits: 64, extensible: true }],
+  ])("%s keeps what exceeds 1", (_, shape) => {
+    expect(samplesOf(wavBytes(mono(values), { ...shape, kind: "float" }))).toEqual(
+      values.map(Math.fround),
+    );
+  });
+});
+
+it("averages stereo", () => {
+  const sound = decode(
+    wavBytes([
+      [16384, -16384],
+      [16384, 0],
+    ]),
+  );
+  expect(sound?.channels).toBe(2);
+  expect(Array.from(sound?.samples ?? [])).toEqual([0, 0.25]);
+});
+
+describe("a data chunk that claims more than the file holds", () => {
+  const whole = wavBytes([
+    [1, 2],
+    [3, 4],
+    [5, 6],
+  ]);
+  it.each([
+    ["by its size", wavBytes([[16384], [8192]], { claimedBytes: 4000 }), [0.5, 0.25]],
+    ["of a stream", wavBytes([[16384], [8192]], { claimedBytes: 0xffffffff }), [0.5, 0.25]],
+    ["cut within a frame", whole.subarray(0, -3), [1.5 / 32768, 3.5 / 32768]],
+  ])("%s is read as far as it goes", (_, bytes, expected) => {
+    expect(samplesOf(bytes)).toEqual(expected);
+  });
+});
+
+it("reads no further than the data chunk claims", () => {
+  const bytes = concatenate([wavBytes([[16384]]), ascii("LIST"), new Uint8Array(40)]);
+  expect(samplesOf(bytes)).toEqual([0.5]);
+});
+
+it("reads bytes that lie within a larger buffer", () => {
+  const bytes = concatenate([new Uint8Array(13), wavBytes([[16384]])]).subarray(13);
+  expect(samplesOf(bytes)).toEqual([0.5]);
+});
+
+it("leaves other codecs to ffmpeg", () => {
+  expect(decode(wavBytes([[100]], { kind: "alaw", bits: 8 }))).toBeUndefined();
+});
+
+describe("a damaged header", () => {
+  const good = wavBytes([[1], [2]]);
+  /** The good file with some bytes replaced. */
+  const patched = (at: number, ...bytes: number[]): Uint8Array => {
+    const copy = good.slice();
+    copy.set(bytes, at);
+    return copy;
+  };
+  it.each([
+    [
+      "is not a WAV file: it must start with RIFF, RIFX or RF64 and WAVE",
+      ascii("RIFF....AVI ........"),
+    ],
+    ["is not a WAV file: it must start with RIFF, RIFX or RF64 and WAVE", ascii("RIFF")],
+    ["holds no sound: it has no 'data' chunk", good.subarray(0, 36)],
+    ["holds no sound: it has no 'data' chunk", good.subarray(0, 12)],
+    [
+      "holds no sound: it has no 'data' chunk",
+      patched(12, ...ascii("JUNK"), 0xff, 0xff, 0xff, 0xff),
+    ],
+    ["lacks a 'fmt ' chunk before its 'data' chunk", patched(12, ...ascii("JUNK"))],
+    ["has a damaged 'fmt ' chunk", patched(16, 8)],
+    ["has a damaged 'fmt ' chunk", good.subarray(0, 30)],
+    ["has a damaged 'fmt ' chunk: 0 channels, 16000 Hz, 16 bits", patched(22, 0, 0)],
+    ["has a damaged 'fmt ' chunk: 1 channels, 0 Hz, 16 bits", patched(24, 0, 0, 0, 0)],
+    ["has a damaged 'fmt ' chunk: 1 channels, 16000 Hz, 0 bits", patched(34, 0, 0)],
+    ["holds no sound: its data chunk has no whole sample", good.subarray(0, 44)],
+    ["holds no sound: its data chunk has no whole sample", good.subarray(0, 45)],
+  ])("%s", (message, bytes) => {
+    expect(() => decode(bytes)).toThrow(
+      expect.objectContaining({ code: "E_INPUT_BROKEN", message: `clip.wav: ${message}` }),
+    );
+  });
+
+  it("never fails in another way, nor runs on, whatever the bytes are", () => {
+    const place = fc.nat({ max: good.length - 1 });
+    const change = fc.array(fc.tuple(place, fc.nat({ max: 255 })), { maxLength: 6 });
+    fc.assert(
+      fc.property(change, fc.nat({ max: good.length }), (changes, length) => {
+        const bytes = good.slice();
+        for (const [at, byte] of changes) bytes[at] = byte;
+        try {
+          const sound = decode(bytes.subarray(0, length));
+          if (sound !== undefined) expect(sound.samples.length).toBeGreaterThan(0);
+        } catch (error) {
+          expect(error).toMatchObject({ code: "E_INPUT_BROKEN" });
+        }
+      }),
+      { numRuns: 2000 },
+    );
+  });
+});
+
+it.each([
+  ["RIFF....WAVE", true],
+  ["RIFX....WAVE", true],
+  ["RF64....WAVE", true],
+  ["RIFF....AVI ", false],
+  ["fLaC....WAVE", false],
+  ["", false],
+])("%s starts as WAV: %s", (text, expected) => {
+  expect(isWav(ascii(text))).toBe(expected);
+});
