@@ -1,5 +1,5 @@
 import { Command, type CommandUnknownOpts } from "@commander-js/extra-typings";
-import { integerIn, jsonOption } from "@emotion-service/core/cli/flags";
+import { integerIn, jsonOption, quietOption } from "@emotion-service/core/cli/flags";
 import type { CliIo } from "@emotion-service/core/cli/run";
 
 /** The `inspect-h5` command; `io` is where it writes. */
@@ -14,6 +14,7 @@ export function createProgram(io: CliIo): CommandUnknownOpts {
       false,
     )
     .addOption(jsonOption())
+    .addOption(quietOption())
     .action(async (file, flags) => {
       const { inspectH5 } = await import("./inspectH5.ts");
       const { formatH5 } = await import("./formatH5.ts");

@@ -1,5 +1,5 @@
 import { Command, type CommandUnknownOpts } from "@commander-js/extra-typings";
-import { jsonOption } from "@emotion-service/core/cli/flags";
+import { jsonOption, quietOption } from "@emotion-service/core/cli/flags";
 import type { CliIo } from "@emotion-service/core/cli/run";
 
 /** The `inspect-model` command; `io` is where it writes. */
@@ -13,6 +13,7 @@ export function createProgram(io: CliIo): CommandUnknownOpts {
       "a folder of train-multimodal, or an isolation_forest.json of train-anomaly",
     )
     .addOption(jsonOption())
+    .addOption(quietOption())
     .action(async (path, flags) => {
       const { inspectModel } = await import("./inspectModel.ts");
       const { formatModel } = await import("./formatModel.ts");
