@@ -18,21 +18,21 @@ export function isFlac(bytes: Uint8Array): boolean {
 
 /**
  * Decodes a FLAC file to mono, exact within its bit depth.
- * @returns undefined when the decoder stops before the length that the file's header states (it drops some short last
- * frames, and stops at damage): a case for ffmpeg, which reads as far as the file goes
+ * @returns undefined when the file is damaged or shorter than its header states: a case for ffmpeg, which reads as far as
+ * the file goes
  */
 export async function decodeFlac(bytes: Uint8Array): Promise<Sound | undefined> {
   const decoder = await (loading ??= loadDecoder());
-  const { channelData, samplesDecoded, sampleRate, bitDepth, errors } =
-    await decoder.decodeFile(bytes);
+  const { channelData, samplesDecoded, sampleRate, bitDepth, errors } = await decoder.decodeFile(
+    withFrameAfterLast(bytes),
+  );
   await decoder.reset();
-  const total = statedSamples(bytes);
-  if (errors.length > 0 || samplesDecoded === 0 || (total > 0 && samplesDecoded !== total))
-    return undefined;
+  const total = statedSamples(bytes) || samplesDecoded;
+  if (errors.length > 0 || total === 0 || samplesDecoded < total) return undefined;
   // The decoder divides by 2^(bits-1) - 1; full scale is 2^(bits-1), as libsndfile and our WAV reader have it.
   const fullScale = 2 ** (bitDepth - 1);
-  const samples = new Float32Array(samplesDecoded);
-  for (let i = 0; i < samplesDecoded; i += 1) {
+  const samples = new Float32Array(total);
+  for (let i = 0; i < total; i += 1) {
     let sum = 0;
     for (const channel of channelData)
       sum += Math.round((channel[i] ?? 0) * (fullScale - 1)) / fullScale;
@@ -45,4 +45,29 @@ export async function decodeFlac(bytes: Uint8Array): Promise<Sound | undefined> 
 function statedSamples(bytes: Uint8Array): number {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   return bytes.length < 26 ? 0 : (view.getUint8(21) & 0x0f) * 2 ** 32 + view.getUint32(22);
+}
+
+/** Enough for a frame's header, 16 bytes at most, and some of what follows. */
+const BYTES_AFTER_LAST = 64;
+
+/**
+ * The decoder knows a frame by the header of the next one, and drops some last frames for want of it: the start of the
+ * first frame stands in. What it may decode of that lies beyond the stated length. A file that states none stays as it is.
+ */
+function withFrameAfterLast(bytes: Uint8Array): Uint8Array {
+  const start = firstFrame(bytes);
+  if (statedSamples(bytes) === 0 || start >= bytes.length) return bytes;
+  return Buffer.concat([bytes, bytes.subarray(start, start + BYTES_AFTER_LAST)]);
+}
+
+/** Bytes before the first frame: "fLaC" and the metadata blocks (RFC 9639, section 8.1). */
+function firstFrame(bytes: Uint8Array): number {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  let at = 4;
+  for (let isLast = false; !isLast && at + 4 <= bytes.length;) {
+    const header = view.getUint32(at); // 1 bit: last block, 7 bits: type, 24 bits: length
+    isLast = header >>> 31 === 1;
+    at += 4 + (header & 0xffffff);
+  }
+  return at;
 }
