@@ -55,16 +55,21 @@ def make_clip(sr: int, seconds: float, seed: int) -> np.ndarray:
     return 0.5 * loud * sweep + 0.2 * bursts * rng.standard_normal(n) + 1e-3 * rng.standard_normal(n)
 
 
+def to_steps(samples: np.ndarray) -> np.ndarray:
+    """16-bit whole numbers, so that WAV and FLAC hold the same samples."""
+    return np.round(samples * 32767).astype(np.int16)
+
+
 def write_clips() -> None:
-    """16-bit WAV and FLAC. Of `drops_last_frame.flac` the last frame has one sample, which some decoders drop."""
+    """WAV, and FLAC of a part of the first; of `short_last_frame.flac` the last frame has one sample, which some decoders drop."""
     CLIPS.mkdir(parents=True, exist_ok=True)
-    mono = make_clip(16000, 1.0, seed=1)
-    soundfile.write(CLIPS / "chirp_16000.wav", mono, 16000, subtype="PCM_16")
+    mono = to_steps(make_clip(16000, 1.0, seed=1))
     stereo = np.stack([make_clip(44100, 0.4, seed=2), 0.6 * make_clip(44100, 0.4, seed=3)[::-1]], axis=1)
-    soundfile.write(CLIPS / "stereo_44100.wav", stereo, 44100, subtype="PCM_16")
-    soundfile.write(CLIPS / "chirp_48000.wav", make_clip(48000, 0.4, seed=4), 48000, subtype="PCM_16")
-    soundfile.write(CLIPS / "chirp_16000.flac", mono[4000:9000], 16000, subtype="PCM_16")
-    soundfile.write(CLIPS / "drops_last_frame.flac", mono[4000:8097], 16000, subtype="PCM_16")
+    soundfile.write(CLIPS / "chirp_16000.wav", mono, 16000)
+    soundfile.write(CLIPS / "stereo_44100.wav", to_steps(stereo), 44100)
+    soundfile.write(CLIPS / "chirp_48000.wav", to_steps(make_clip(48000, 0.4, seed=4)), 48000)
+    soundfile.write(CLIPS / "chirp_16000.flac", mono[4000:9000], 16000)
+    soundfile.write(CLIPS / "short_last_frame.flac", mono[4000:8097], 16000)
 
 
 def log_mel(path: Path, c: dict) -> np.ndarray:

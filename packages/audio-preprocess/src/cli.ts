@@ -1,5 +1,11 @@
 import { Command, Option } from "@commander-js/extra-typings";
-import { integerIn, jsonOption, numberIn, quietOption, workersOption } from "@emotion-service/core/cli/flags";
+import {
+  integerIn,
+  jsonOption,
+  numberIn,
+  quietOption,
+  workersOption,
+} from "@emotion-service/core/cli/flags";
 import { createProgress } from "@emotion-service/core/cli/progress";
 import type { CliIo } from "@emotion-service/core/cli/run";
 import { DEFAULT_LOG_MEL, PAD_MODES } from "@emotion-service/core/audio/logMel";
@@ -9,21 +15,45 @@ export function createProgram(io: CliIo) {
   const d = DEFAULT_LOG_MEL;
   return new Command("audio-preprocess")
     .description("Audio files -> log-mel features in HDF5, with a CSV manifest of every file.")
-    .requiredOption("--audio_dir <dir>", "root folder containing audio files (searched with its subfolders)")
+    .requiredOption(
+      "--audio_dir <dir>",
+      "root folder containing audio files (searched with its subfolders)",
+    )
     .option("--out_h5 <file>", "output HDF5 file", "preprocessed_audio.h5")
     .option("--out_dir <dir>", "folder of the CSV manifest", "preprocessed_audio")
     .addOption(number("--sr <hz>", "target sample rate, Hz", d.sr, integerIn(1000, 384_000)))
-    .addOption(number("--n_fft <samples>", "length of a frame, samples", d.n_fft, integerIn(16, 65_536)))
-    .addOption(number("--hop_length <samples>", "step from frame to frame, samples", d.hop_length, integerIn(1, 65_536)))
+    .addOption(
+      number("--n_fft <samples>", "length of a frame, samples", d.n_fft, integerIn(16, 65_536)),
+    )
+    .addOption(
+      number(
+        "--hop_length <samples>",
+        "step from frame to frame, samples",
+        d.hop_length,
+        integerIn(1, 65_536),
+      ),
+    )
     .addOption(number("--n_mels <bands>", "mel bands", d.n_mels, integerIn(1, 512)))
     .addOption(
-      number("--fixed_duration <seconds>", "if > 0, crop or pad every clip to this duration, seconds; 0 keeps its own", d.fixed_duration, numberIn(0, 86_400)),
+      number(
+        "--fixed_duration <seconds>",
+        "if > 0, crop or pad every clip to this duration, seconds; 0 keeps its own",
+        d.fixed_duration,
+        numberIn(0, 86_400),
+      ),
     )
     .addOption(
-      number("--top_db <db>", "trim silence this many decibels below the loudest frame; 0: no trimming", d.top_db, numberIn(0, 200)),
+      number(
+        "--top_db <db>",
+        "trim silence this many decibels below the loudest frame; 0: no trimming",
+        d.top_db,
+        numberIn(0, 200),
+      ),
     )
     .addOption(
-      new Option("--pad_mode <mode>", "padding of the ends, so that frames are centred").choices(PAD_MODES).default(d.pad_mode),
+      new Option("--pad_mode <mode>", "padding of the ends, so that frames are centred")
+        .choices(PAD_MODES)
+        .default(d.pad_mode),
     )
     .addOption(workersOption("worker threads"))
     .option("--manifest_name <name>", "name of the CSV manifest", "audio_manifest.csv")
@@ -33,7 +63,9 @@ export function createProgram(io: CliIo) {
       "auto",
     )
     .addOption(
-      new Option("--compression <kind>", "compression of the features").choices(["none", "gzip"] as const).default("none" as const),
+      new Option("--compression <kind>", "compression of the features")
+        .choices(["none", "gzip"] as const)
+        .default("none" as const),
     )
     .addOption(number("--batch_write <rows>", "rows written at a time", 64, integerIn(1, 65_536)))
     .addOption(jsonOption())
@@ -66,6 +98,11 @@ export function createProgram(io: CliIo) {
     });
 }
 
-function number<Flag extends string>(flag: Flag, text: string, value: number, parse: (text: string) => number) {
+function number<Flag extends string>(
+  flag: Flag,
+  text: string,
+  value: number,
+  parse: (text: string) => number,
+) {
   return new Option(flag, text).default(value).argParser(parse);
 }

@@ -174,7 +174,8 @@ export function formatSummary(summary: PreprocessAudioSummary): string {
   if (summary.silent > 0) lines.push(`silent (every sample is zero): ${summary.silent}`);
   if (summary.failed > 0) {
     lines.push(`failed: ${summary.failed}`);
-    for (const [cause, count] of Object.entries(summary.causes)) lines.push(`  ${count} × ${cause}`);
+    for (const [cause, count] of Object.entries(summary.causes))
+      lines.push(`  ${count} × ${cause}`);
   }
   return `${lines.join("\n")}\n`;
 }

@@ -74,7 +74,8 @@ export function audioStats(
   const level = new Float64Array(end - start);
   for (let band = 0; band < nMels; band += 1) {
     const series = Float64Array.from(features.subarray(band * frames + start, band * frames + end));
-    for (let t = 0; t < series.length; t += 1) level[t] = (level[t] ?? 0) + (series[t] ?? 0) / nMels;
+    for (let t = 0; t < series.length; t += 1)
+      level[t] = (level[t] ?? 0) + (series[t] ?? 0) / nMels;
     values.push(...functionals(series), ...deltaFunctionals(series));
   }
   values.push(...functionals(level), ...deltaFunctionals(level));

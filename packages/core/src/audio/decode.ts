@@ -15,10 +15,20 @@ export async function decodeAudio(path: string): Promise<Sound> {
   if (isWav(head)) sound = decodeWav(readFileSync(path), path);
   else if (isFlac(head)) sound = await decodeFlac(readFileSync(path));
   const decoded = sound ?? (await decodeByFfmpeg(path));
+  const rate = decoded.sampleRateHz;
+  if (rate < LOWEST_RATE_HZ || rate > HIGHEST_RATE_HZ)
+    throw new UserError(
+      "E_INPUT_BROKEN",
+      `${path}: its sample rate must be from ${LOWEST_RATE_HZ} to ${HIGHEST_RATE_HZ} Hz, is ${rate}`,
+    );
   if (!decoded.samples.every((sample) => Number.isFinite(sample)))
     throw new UserError("E_INPUT_BROKEN", `${path}: holds samples that are not finite numbers`);
   return decoded;
 }
+
+/** Beyond these a header is damaged, or resampling takes minutes. */
+const LOWEST_RATE_HZ = 1000;
+const HIGHEST_RATE_HZ = 384_000;
 
 const HEAD_BYTES = 12;
 

@@ -13,9 +13,13 @@ export function findFfmpeg(environment: NodeJS.ProcessEnv = process.env): string
   const named = environment["FFMPEG_PATH"];
   if (named !== undefined && named !== "") {
     if (isProgram(named)) return named;
-    throw new UserError("E_UNAVAILABLE", `FFMPEG_PATH ${named}: must be a program that may be run`, {
-      hint: "correct the variable or unset it",
-    });
+    throw new UserError(
+      "E_UNAVAILABLE",
+      `FFMPEG_PATH ${named}: must be a program that may be run`,
+      {
+        hint: "correct the variable or unset it",
+      },
+    );
   }
   const name = process.platform === "win32" ? "ffmpeg.exe" : "ffmpeg";
   const onPath = (environment["PATH"] ?? "")
@@ -25,9 +29,13 @@ export function findFfmpeg(environment: NodeJS.ProcessEnv = process.env): string
     .find(isProgram);
   const found = onPath ?? packagedFfmpeg();
   if (found !== undefined) return found;
-  throw new UserError("E_UNAVAILABLE", "ffmpeg: needed for sound that is not WAV and for video, not found", {
-    hint: "install ffmpeg, or name it in FFMPEG_PATH",
-  });
+  throw new UserError(
+    "E_UNAVAILABLE",
+    "ffmpeg: needed for video and for sound other than WAV and FLAC, not found",
+    {
+      hint: "install ffmpeg, or name it in FFMPEG_PATH",
+    },
+  );
 }
 
 function isProgram(path: string): boolean {
@@ -61,17 +69,25 @@ export interface FfmpegOutput {
 export async function runFfmpeg(input: string, output: FfmpegOutput): Promise<Readable> {
   const program = findFfmpeg();
   const { default: ffmpeg } = await import("fluent-ffmpeg");
-  const stream = new PassThrough();
+  // The stream ends when ffmpeg has ended well, not when its pipe closes: an error may be on its way.
+  let hasSucceeded = (): void => {};
+  const success = new Promise<void>((resolve) => (hasSucceeded = resolve));
+  const stream = new PassThrough({ flush: (done) => void success.then(() => done()) });
   const command = ffmpeg(input)
     .setFfmpegPath(program)
     .inputOptions(["-nostdin", "-protocol_whitelist", "file,pipe"])
     .outputOptions([...output.options])
     .format(output.format)
+    .on("end", hasSucceeded)
     .on("error", (error: Error, _stdout: string | null, stderr: string | null) =>
       stream.destroy(
-        new UserError("E_INPUT_BROKEN", `${input}: ffmpeg cannot read it (${ffmpegCause(stderr, error)})`, {
-          cause: error,
-        }),
+        new UserError(
+          "E_INPUT_BROKEN",
+          `${input}: ffmpeg cannot read it (${ffmpegCause(stderr, error)})`,
+          {
+            cause: error,
+          },
+        ),
       ),
     );
   stream.on("close", () => {

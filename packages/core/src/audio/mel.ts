@@ -21,7 +21,10 @@ export function melFilterBank(sampleRateHz: number, nFft: number, nMels: number)
       const fall = (high - frequencyHz) / (high - centre);
       return Math.fround(Math.max(0, Math.min(rise, fall)) * area);
     });
-    const start = Math.max(0, weights.findIndex((weight) => weight > 0));
+    const start = Math.max(
+      0,
+      weights.findIndex((weight) => weight > 0),
+    );
     const end = weights.findLastIndex((weight) => weight > 0) + 1;
     return { start, weights: Float64Array.from(weights.slice(start, Math.max(start, end))) };
   });

@@ -68,7 +68,9 @@ function sinc(x: number): number {
 
 /** Kaiser's window at x in [-1, 1]. */
 function kaiser(x: number): number {
-  return Math.abs(x) >= 1 ? 0 : besselI0(KAISER_BETA * Math.sqrt(1 - x * x)) / besselI0(KAISER_BETA);
+  return Math.abs(x) >= 1
+    ? 0
+    : besselI0(KAISER_BETA * Math.sqrt(1 - x * x)) / besselI0(KAISER_BETA);
 }
 
 /** Modified Bessel function of the first kind, order 0, by its power series. */

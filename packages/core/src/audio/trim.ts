@@ -12,7 +12,10 @@ const AMIN = 1e-10;
  */
 export function trimSilence(samples: Float32Array, topDb: number): Float32Array {
   const power = framePower(samples);
-  const loudest = Math.max(AMIN, power.reduce((a, b) => Math.max(a, b), 0));
+  const loudest = Math.max(
+    AMIN,
+    power.reduce((a, b) => Math.max(a, b), 0),
+  );
   const isLoud = (value: number): boolean =>
     10 * Math.log10(Math.max(AMIN, value)) - 10 * Math.log10(loudest) > -topDb;
   const first = power.findIndex(isLoud);

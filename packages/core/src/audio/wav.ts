@@ -62,7 +62,7 @@ function readLayout(bytes: Uint8Array, name: string): Layout {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let header: Pick<Layout, "format" | "channels" | "sampleRateHz" | "bytesPerSample"> | undefined;
   let longDataSize: number | undefined;
-  for (let at = 12; at + 8 <= bytes.length; ) {
+  for (let at = 12; at + 8 <= bytes.length;) {
     const id = ascii(bytes, at);
     const size = view.getUint32(at + 4, littleEndian);
     const start = at + 8;
@@ -72,14 +72,25 @@ function readLayout(bytes: Uint8Array, name: string): Layout {
     if (id === "data") {
       if (header === undefined) throw broken(name, "lacks a 'fmt ' chunk before its 'data' chunk");
       const claimed = size === 0xffffffff ? (longDataSize ?? size) : size;
-      return { ...header, littleEndian, dataStart: start, dataEnd: Math.min(start + claimed, bytes.length) };
+      return {
+        ...header,
+        littleEndian,
+        dataStart: start,
+        dataEnd: Math.min(start + claimed, bytes.length),
+      };
     }
     at = start + size + (size & 1);
   }
   throw broken(name, "holds no sound: it has no 'data' chunk");
 }
 
-function readHeader(view: DataView, start: number, size: number, littleEndian: boolean, name: string) {
+function readHeader(
+  view: DataView,
+  start: number,
+  size: number,
+  littleEndian: boolean,
+  name: string,
+) {
   if (size < 16 || start + Math.min(size, 28) > view.byteLength)
     throw broken(name, "has a damaged 'fmt ' chunk");
   const tag = view.getUint16(start, littleEndian);
@@ -114,7 +125,8 @@ function sampleReader(view: DataView, layout: Layout): (offset: number) => numbe
   return (offset) => {
     let value = view.getInt8(littleEndian ? offset + bytesPerSample - 1 : offset);
     for (let i = 1; i < bytesPerSample; i += 1)
-      value = value * 256 + view.getUint8(littleEndian ? offset + bytesPerSample - 1 - i : offset + i);
+      value =
+        value * 256 + view.getUint8(littleEndian ? offset + bytesPerSample - 1 - i : offset + i);
     return value * scale;
   };
 }

@@ -29,6 +29,7 @@ interface PoolOptions {
  * Runs jobs in worker threads and yields their outcomes in the order of the jobs, whatever the number of workers.
  * A job that kills its worker costs that job alone: the worker is replaced.
  */
+// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- the caller names what crosses between the threads
 export async function* mapInWorkers<Job, Result>(
   jobs: readonly Job[],
   options: PoolOptions,
@@ -42,7 +43,10 @@ export async function* mapInWorkers<Job, Result>(
   const count = Math.min(options.workers, jobs.length);
 
   const settle = (worker: Worker, index: number, outcome: Outcome<Result>): void => {
-    alive.set(worker, (alive.get(worker) ?? []).filter((held) => held !== index));
+    alive.set(
+      worker,
+      (alive.get(worker) ?? []).filter((held) => held !== index),
+    );
     outcomes.set(index, outcome);
     feedAll();
     wake();

@@ -5,6 +5,7 @@ import { causeOf } from "../errors.ts";
  * The worker's side of `mapInWorkers`: makes a function from the settings, then runs each job through it.
  * Buffers that `transfer` names move to the main thread without a copy.
  */
+// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- the caller names what crosses between the threads
 export function serveJobs<Settings, Job, Result>(
   create: (settings: Settings) => (job: Job) => Promise<Result>,
   transfer: (result: Result) => ArrayBuffer[],

@@ -109,7 +109,7 @@ describe("invariants", () => {
   it("lies in [-80, 0] dB, the loudest cell at 0, whatever the settings", () => {
     const settings = fc.record({
       n_fft: fc.constantFrom(64, 255, 400, 512),
-      hop_length: fc.integer({ min: 50, max: 700 }),
+      hop_length: fc.integer({ min: 10, max: 60 }), // below n_fft, so that every sample is in a frame
       n_mels: fc.integer({ min: 1, max: 80 }),
       fixed_duration: fc.constantFrom(0, 0.25),
       top_db: fc.constantFrom(0, 20),

@@ -41,7 +41,7 @@ describe("the filter bank", () => {
     }
   });
 
-  it("adds up to its area wherever two neighbours overlap: no frequency is passed over", () => {
+  it("passes over no frequency between 0 Hz and half the rate", () => {
     const bands = melFilterBank(16_000, 1024, 64);
     const covered = new Set(
       bands.flatMap(({ start, weights }) => Array.from(weights, (_, i) => start + i)),

@@ -34,7 +34,10 @@ describe.each([
 
   it("keeps a constant", () => {
     const output = resample(new Float32Array(fromHz / 2).fill(0.5), fromHz, toHz);
-    expect(middle(output)).toBeAllClose(middle(output).map(() => 0.5), { rtol: 0, atol: 1e-6 });
+    expect(middle(output)).toBeAllClose(
+      middle(output).map(() => 0.5),
+      { rtol: 0, atol: 1e-6 },
+    );
   });
 });
 

@@ -1,4 +1,5 @@
 import { decodeWav, isWav } from "@emotion-service/core/audio/wav";
+import { UserError } from "@emotion-service/core/errors";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type WavShape, ascii, concatenate, wavBytes } from "./wavBytes.ts";
@@ -40,17 +41,15 @@ describe("PCM, full scale being 1", () => {
   });
 
   it("comes back, any samples, any number of channels averaged", () => {
-    const clip = fc
-      .integer({ min: 1, max: 5 })
-      .chain((channels) =>
-        fc.array(
-          fc.array(fc.integer({ min: -32768, max: 32767 }), {
-            minLength: channels,
-            maxLength: channels,
-          }),
-          { minLength: 1, maxLength: 20 },
-        ),
-      );
+    const clip = fc.integer({ min: 1, max: 5 }).chain((channels) =>
+      fc.array(
+        fc.array(fc.integer({ min: -32768, max: 32767 }), {
+          minLength: channels,
+          maxLength: channels,
+        }),
+        { minLength: 1, maxLength: 20 },
+      ),
+    );
     fc.assert(
       fc.property(clip, (frames) => {
         const sound = decode(wavBytes(frames, { sampleRateHz: 11_025 }));
@@ -153,18 +152,23 @@ describe("a damaged header", () => {
   });
 
   it("never fails in another way, nor runs on, whatever the bytes are", () => {
+    const outcomeOf = (bytes: Uint8Array): string => {
+      try {
+        const sound = decode(bytes);
+        return sound === undefined ? "another codec" : sound.samples.length > 0 ? "sound" : "none";
+      } catch (error) {
+        return error instanceof UserError ? error.code : String(error);
+      }
+    };
     const place = fc.nat({ max: good.length - 1 });
     const change = fc.array(fc.tuple(place, fc.nat({ max: 255 })), { maxLength: 6 });
     fc.assert(
       fc.property(change, fc.nat({ max: good.length }), (changes, length) => {
         const bytes = good.slice();
         for (const [at, byte] of changes) bytes[at] = byte;
-        try {
-          const sound = decode(bytes.subarray(0, length));
-          if (sound !== undefined) expect(sound.samples.length).toBeGreaterThan(0);
-        } catch (error) {
-          expect(error).toMatchObject({ code: "E_INPUT_BROKEN" });
-        }
+        expect(["sound", "another codec", "E_INPUT_BROKEN"]).toContain(
+          outcomeOf(bytes.subarray(0, length)),
+        );
       }),
       { numRuns: 2000 },
     );
