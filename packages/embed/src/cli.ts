@@ -33,7 +33,7 @@ export function createProgram(io: CliIo) {
     )
     .addOption(
       new Option("--batch_size <n>", "pictures a forward pass")
-        .default(32)
+        .default(8)
         .argParser(integerIn(1, 4096)),
     )
     .addOption(workersOption("worker threads"))
