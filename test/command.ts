@@ -14,7 +14,12 @@ export interface CommandResult {
 export function runCommand(
   bin: string,
   args: readonly string[],
-  options: { readonly cwd?: string; readonly killAfterMs?: number } = {},
+  options: {
+    readonly cwd?: string;
+    /** Ctrl-C after this time, or once stderr matches. */
+    readonly killAfterMs?: number;
+    readonly killOn?: RegExp;
+  } = {},
 ): Promise<CommandResult> {
   const packageName = bin.startsWith("inspect-") ? "inspect" : bin;
   const script = resolve(import.meta.dirname, `../packages/${packageName}/bin/${bin}.js`);
@@ -22,8 +27,13 @@ export function runCommand(
     const child = spawn(process.execPath, [script, ...args], { cwd: options.cwd });
     let stdout = "";
     let stderr = "";
+    let killed = false;
     child.stdout.on("data", (text: Buffer) => (stdout += text.toString()));
-    child.stderr.on("data", (text: Buffer) => (stderr += text.toString()));
+    child.stderr.on("data", (text: Buffer) => {
+      stderr += text.toString();
+      if (killed || options.killOn?.test(stderr) !== true) return;
+      killed = child.kill("SIGINT"); // once: a second one would not let it end cleanly
+    });
     child.on("error", fail);
     child.on("close", (exitCode) => done({ exitCode, stdout, stderr }));
     if (options.killAfterMs !== undefined)

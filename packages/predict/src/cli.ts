@@ -6,7 +6,9 @@ import type { CliIo } from "@emotion-service/core/cli/run";
 /** The flags of predict; the action calls predict and prints its JSON. */
 export function createProgram(io: CliIo) {
   return new Command("predict")
-    .description("A video, a picture, a clip, or a picture and a clip of one person -> emotion and anomaly, as JSON.")
+    .description(
+      "A video, a picture, a clip, or a picture and a clip of one person -> emotion and anomaly, as JSON.",
+    )
     .option("--video <file>", "a video: its faces and its sound")
     .option("--image <file>", "a picture with a face")
     .option("--audio <file>", "a clip of speech")
@@ -14,13 +16,23 @@ export function createProgram(io: CliIo) {
     .option("--images_dir <dir>", "every picture of a folder")
     .option("--audio_dir <dir>", "every clip of a folder")
     .option("--multimodal <folder>", "trained classifier, such as saved_models/multimodal_best")
-    .option("--isolation <file>", "trained anomaly detector, such as results/anomaly/isolation_forest.json")
-    .option("--csv <file>", "also write a row an input: path, emotion, confidence, prob_<name>…, anomaly_score, anomaly_flag")
-    .addOption(
-      new Option("--top <n>", "also list the n likeliest emotions under 'top'").argParser(integerIn(1, 8)),
+    .option(
+      "--isolation <file>",
+      "trained anomaly detector, such as results/anomaly/isolation_forest.json",
+    )
+    .option(
+      "--csv <file>",
+      "also write a row an input: path, emotion, confidence, prob_<name>…, anomaly_score, anomaly_flag",
     )
     .addOption(
-      new Option("--fps <rate>", "frames of a video that are looked at, per second").default(2).argParser(numberIn(0.01, 60)),
+      new Option("--top <n>", "also list the n likeliest emotions under 'top'").argParser(
+        integerIn(1, 8),
+      ),
+    )
+    .addOption(
+      new Option("--fps <rate>", "frames of a video that are looked at, per second")
+        .default(2)
+        .argParser(numberIn(0.01, 60)),
     )
     .addOption(jsonOption("print the JSON on one line"))
     .addOption(quietOption())

@@ -3,7 +3,11 @@ import { decodeAudio } from "@emotion-service/core/audio/decode";
 import { type LogMelConfig, createLogMelExtractor } from "@emotion-service/core/audio/logMel";
 import { UserError, causeOf } from "@emotion-service/core/errors";
 import { FACE_CROPS, type FaceCrop } from "@emotion-service/core/face/faceCrop";
-import { type FaceEncoder, faceEncoderInfo, loadFaceEncoder } from "@emotion-service/core/face/faceEncoder";
+import {
+  type FaceEncoder,
+  faceEncoderInfo,
+  loadFaceEncoder,
+} from "@emotion-service/core/face/faceEncoder";
 import { type RgbImage, readImage } from "@emotion-service/core/face/image";
 import { type EncoderInfo, requireSameEncoder } from "@emotion-service/core/hdf5/encoder";
 import { videoFrames } from "@emotion-service/core/video/frames";
@@ -55,8 +59,8 @@ async function loadImageEncoder(info: EncoderInfo | undefined): Promise<FaceEnco
 }
 
 function createAudioEncoder(info: EncoderInfo): (path: string) => Promise<Embedded> {
-  if (info.model !== "audio_stats") throw cannotEmbed("audio", info);
-  const { audio: config } = JSON.parse(info.featureConfig) as { audio: LogMelConfig };
+  const { audio: config } = JSON.parse(info.featureConfig) as { audio?: LogMelConfig };
+  if (info.model !== "audio_stats" || config === undefined) throw cannotEmbed("audio", info);
   requireSameEncoder(info, audioStatsEncoder(config), THIS_INSTALL);
   const extract = createLogMelExtractor(config);
   return async (path) => {

@@ -2,8 +2,17 @@ import { type AnomalyModel, loadAnomalyModel } from "@emotion-service/core/anoma
 import { UserError } from "@emotion-service/core/errors";
 import { type EncoderInfo, requireSameEncoder } from "@emotion-service/core/hdf5/encoder";
 import { type TensorFlow, loadTensorFlow } from "@emotion-service/core/model/backend";
-import { type Checkpoint, readCheckpoint } from "@emotion-service/core/model/checkpoint";
-import { type FusionModel, MODALITIES, type Modality, createFusion } from "@emotion-service/core/model/fusion";
+import {
+  type Checkpoint,
+  checkpointShape,
+  readCheckpoint,
+} from "@emotion-service/core/model/checkpoint";
+import {
+  type FusionModel,
+  MODALITIES,
+  type Modality,
+  createFusion,
+} from "@emotion-service/core/model/fusion";
 
 /** A trained classifier, ready to run. */
 export interface Classifier {
@@ -31,9 +40,13 @@ export async function loadModels(
     throw new UserError("E_FLAG", "predict: needs a model: --multimodal, --isolation or both", {
       hint: "train one with train-multimodal or train-anomaly",
     });
-  const checkpoint = multimodal === undefined ? undefined : readCheckpoint(multimodal, "--multimodal");
+  const checkpoint =
+    multimodal === undefined ? undefined : readCheckpoint(multimodal, "--multimodal");
   const detector = isolation === undefined ? undefined : loadAnomalyModel(isolation, "--isolation");
-  const detectorEncoders = detector && { image: detector.imageEncoder, audio: detector.audioEncoder };
+  const detectorEncoders = detector && {
+    image: detector.imageEncoder,
+    audio: detector.audioEncoder,
+  };
   if (checkpoint !== undefined && detectorEncoders !== undefined)
     for (const modality of MODALITIES) {
       const [expected, actual] = [checkpoint.encoders[modality], detectorEncoders[modality]];
@@ -52,10 +65,9 @@ export async function loadModels(
 
 async function createClassifier(checkpoint: Checkpoint): Promise<Classifier> {
   const { tf } = await loadTensorFlow();
-  const shape = {
-    image: checkpoint.encoders.image?.dim ?? 0,
-    audio: checkpoint.encoders.audio?.dim ?? 0,
-    classes: checkpoint.classes.length,
+  return {
+    checkpoint,
+    tf,
+    model: createFusion(tf, checkpointShape(checkpoint), checkpoint.weights),
   };
-  return { checkpoint, tf, model: createFusion(tf, shape, checkpoint.weights) };
 }

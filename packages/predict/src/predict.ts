@@ -52,14 +52,25 @@ export interface Predictions {
 /** One input → its prediction; folders → all of theirs. */
 export async function predict(options: PredictOptions): Promise<Prediction | Predictions> {
   const inputs = chooseInputs(options);
-  const models = await loadModels(options.multimodal, options.isolation);
+  return withOutputs(async (outputs) => {
+    const csv = options.csv === undefined ? undefined : outputs.stage(options.csv);
+    const models = await loadModels(options.multimodal, options.isolation);
+    const result = await predictInputs(inputs, models, options);
+    const predictions = "predictions" in result ? result.predictions : [result];
+    if (csv !== undefined)
+      writePredictionCsv(csv, predictions, models.classifier?.checkpoint.classes ?? []);
+    return result;
+  });
+}
+
+async function predictInputs(
+  inputs: readonly Input[],
+  models: Models,
+  options: PredictOptions,
+): Promise<Prediction | Predictions> {
   const encoders = createInputEncoders(models.encoders);
-  const single = options.videosDir ?? options.imagesDir ?? options.audioDir;
-  if (single === undefined) {
-    const prediction = await predictInput(inputs[0] ?? {}, models, encoders, options);
-    await writeCsv([prediction], models, options.csv);
-    return prediction;
-  }
+  const folder = options.videosDir ?? options.imagesDir ?? options.audioDir;
+  if (folder === undefined) return predictInput(inputs[0] ?? {}, models, encoders, options);
   const predictions: Prediction[] = [];
   const failed: FailedInput[] = [];
   for (const input of inputs) {
@@ -73,22 +84,14 @@ export async function predict(options: PredictOptions): Promise<Prediction | Pre
     options.onProgress?.(predictions.length + failed.length, inputs.length, "inputs");
   }
   if (predictions.length === 0)
-    throw new UserError("E_INPUT_BROKEN", `${single}: none of its ${inputs.length} files gave a prediction`, {
-      hint: `the first: ${failed[0]?.error ?? ""}`,
-    });
-  await writeCsv(predictions, models, options.csv);
+    throw new UserError(
+      "E_INPUT_BROKEN",
+      `${folder}: none of its ${inputs.length} files gave a prediction`,
+      {
+        hint: `the first: ${failed[0]?.error ?? ""}`,
+      },
+    );
   return { predictions, failed };
-}
-
-async function writeCsv(
-  predictions: readonly Prediction[],
-  models: Models,
-  csv: string | undefined,
-): Promise<void> {
-  if (csv === undefined) return;
-  await withOutputs(async (outputs) =>
-    writePredictionCsv(outputs.stage(csv), predictions, models.classifier?.checkpoint.classes ?? []),
-  );
 }
 
 /** The inputs that the flags name: one, or those of one folder. */

@@ -52,7 +52,9 @@ export function scoreInput(
     emotion_probs: probabilities === undefined ? null : Object.fromEntries(probabilities),
     ...(top === undefined || probabilities === undefined
       ? {}
-      : { top: probabilities.slice(0, top).map(([name, p]) => ({ emotion: name, probability: p })) }),
+      : {
+          top: probabilities.slice(0, top).map(([name, p]) => ({ emotion: name, probability: p })),
+        }),
     anomaly_score: score,
     anomaly_flag: score === null ? null : score > 0,
     modalities: { image: factsOf(parts.image), audio: factsOf(parts.audio) },
@@ -70,7 +72,10 @@ function classify(
   const dataset: Dataset = { rows: 1, labels: [], groups: [], paths: [], matchBy: "" };
   const inputs: Partial<Record<Modality, ModalityRows>> = {};
   for (const modality of MODALITIES) {
-    const [encoder, standard] = [checkpoint.encoders[modality], checkpoint.standardisation[modality]];
+    const [encoder, standard] = [
+      checkpoint.encoders[modality],
+      checkpoint.standardisation[modality],
+    ];
     if (encoder !== undefined && standard !== undefined)
       inputs[modality] = standardise(oneRow(parts[modality], encoder), standard);
   }
@@ -118,6 +123,8 @@ function notesOn(parts: Parts, classifier: Classifier | undefined, hasScore: boo
     if (parts[modality].embedding === undefined && hasScore)
       notes.push(`the anomaly score fills the missing ${modality} with the training mean`);
   if (classifier?.checkpoint.matchBy === "label")
-    notes.push("the classifier was trained on pairs made by label: faces and voices of different people");
+    notes.push(
+      "the classifier was trained on pairs made by label: faces and voices of different people",
+    );
   return notes;
 }

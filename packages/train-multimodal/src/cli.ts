@@ -1,37 +1,70 @@
 import { Command, Option } from "@commander-js/extra-typings";
-import { integerIn, jsonOption, numberIn, quietOption, workersOption } from "@emotion-service/core/cli/flags";
+import {
+  integerIn,
+  jsonOption,
+  numberIn,
+  quietOption,
+  workersOption,
+} from "@emotion-service/core/cli/flags";
 import { createProgress } from "@emotion-service/core/cli/progress";
 import type { CliIo } from "@emotion-service/core/cli/run";
 
 /** The flags of train-multimodal; the action calls trainMultimodal. */
 export function createProgram(io: CliIo) {
   return new Command("train-multimodal")
-    .description("Paired embeddings -> a trained emotion classifier (saves multimodal_best/ and multimodal_last/).")
+    .description(
+      "Paired embeddings -> a trained emotion classifier (saves multimodal_best/ and multimodal_last/).",
+    )
     .requiredOption("--train_h5 <file>", "training pairs, HDF5")
-    .option("--val_h5 <file>", "validation pairs, HDF5 (default: a part of the training speakers, kept apart)")
+    .option(
+      "--val_h5 <file>",
+      "validation pairs, HDF5 (default: a part of the training speakers, kept apart)",
+    )
     .option("--test_h5 <file>", "test pairs, HDF5: measured once, with the best checkpoint")
     .addOption(number("--epochs <n>", "passes over the training rows", 30, integerIn(1, 100_000)))
     .addOption(number("--batch_size <rows>", "rows a step", 64, integerIn(2, 65_536)))
     .addOption(number("--lr <rate>", "learning rate", 1e-3, numberIn(1e-9, 10)))
     .addOption(
-      new Option("--device <device>", "auto and cpu: the processor; cuda: a GPU, through the native TensorFlow binding")
+      new Option(
+        "--device <device>",
+        "auto and cpu: the processor; cuda: a GPU, through the native TensorFlow binding",
+      )
         .choices(["auto", "cpu", "cuda"] as const)
         .default("auto" as const),
     )
-    .option("--save_dir <dir>", "folder of the checkpoints, the history and the plots", "saved_models")
-    .addOption(workersOption("accepted as the Python script's; rows are read whole, so that there is nothing to share"))
-    .addOption(number("--seed <n>", "seed of the weights, the order and the dropout", 42, integerIn(0, 2 ** 32 - 1)))
-    .option("--prefetch", "accepted as the Python script's; rows are read whole before the first epoch", false)
+    .option(
+      "--save_dir <dir>",
+      "folder of the checkpoints, the history and the plots",
+      "saved_models",
+    )
+    .addOption(
+      workersOption(
+        "accepted as the Python script's; rows are read whole, so that there is nothing to share",
+      ),
+    )
+    .addOption(
+      number(
+        "--seed <n>",
+        "seed of the weights, the order and the dropout",
+        42,
+        integerIn(0, 2 ** 32 - 1),
+      ),
+    )
+    .option(
+      "--prefetch",
+      "accepted as the Python script's; rows are read whole before the first epoch",
+      false,
+    )
     .addOption(
       new Option("--modalities <which>", "what the model sees")
         .choices(["both", "image", "audio"] as const)
         .default("both" as const),
     )
     .addOption(
-      new Option("--prefer_pairs_base <side>", "keep only rows that have this side (default: rows that have either)").choices([
-        "images",
-        "audios",
-      ] as const),
+      new Option(
+        "--prefer_pairs_base <side>",
+        "keep only rows that have this side (default: rows that have either)",
+      ).choices(["images", "audios"] as const),
     )
     .addOption(
       new Option("--scheduler <name>", "learning rate over the steps")
@@ -39,20 +72,56 @@ export function createProgram(io: CliIo) {
         .default("none" as const),
     )
     .addOption(
-      new Option("--max_lr <rate>", "peak of --scheduler onecycle (default: 10 times --lr)").argParser(numberIn(1e-9, 100)),
+      new Option(
+        "--max_lr <rate>",
+        "peak of --scheduler onecycle (default: 10 times --lr)",
+      ).argParser(numberIn(1e-9, 100)),
     )
-    .addOption(number("--weight_decay <rate>", "AdamW's decoupled weight decay", 1e-5, numberIn(0, 10)))
-    .addOption(number("--grad_clip <norm>", "largest global norm of the gradients; 0: not clipped", 1, numberIn(0, 1e6)))
-    .addOption(number("--early_stop <epochs>", "stop after this many epochs without a better validation; 0: never", 0, integerIn(0, 100_000)))
-    .addOption(number("--modality_dropout <chance>", "chance that a training row loses one of its two modalities", 0.1, numberIn(0, 0.9)))
-    .addOption(number("--label_smoothing <share>", "share of a target spread over all classes", 0, numberIn(0, 0.9)))
+    .addOption(
+      number("--weight_decay <rate>", "AdamW's decoupled weight decay", 1e-5, numberIn(0, 10)),
+    )
+    .addOption(
+      number(
+        "--grad_clip <norm>",
+        "largest global norm of the gradients; 0: not clipped",
+        1,
+        numberIn(0, 1e6),
+      ),
+    )
+    .addOption(
+      number(
+        "--early_stop <epochs>",
+        "stop after this many epochs without a better validation; 0: never",
+        0,
+        integerIn(0, 100_000),
+      ),
+    )
+    .addOption(
+      number(
+        "--modality_dropout <chance>",
+        "chance that a training row loses one of its two modalities",
+        0.1,
+        numberIn(0, 0.9),
+      ),
+    )
+    .addOption(
+      number(
+        "--label_smoothing <share>",
+        "share of a target spread over all classes",
+        0,
+        numberIn(0, 0.9),
+      ),
+    )
     .addOption(
       new Option("--class_weights <rule>", "weights of the classes in the loss")
         .choices(["balanced", "none"] as const)
         .default("balanced" as const),
     )
     .addOption(
-      new Option("--backend <name>", "TensorFlow.js backend; auto: native where it is installed, else wasm")
+      new Option(
+        "--backend <name>",
+        "TensorFlow.js backend; auto: native where it is installed, else wasm",
+      )
         .choices(["auto", "tensorflow", "wasm", "cpu"] as const)
         .default("auto" as const),
     )
@@ -95,6 +164,11 @@ export function createProgram(io: CliIo) {
     });
 }
 
-function number<Flag extends string>(flag: Flag, text: string, value: number, parse: (text: string) => number) {
+function number<Flag extends string>(
+  flag: Flag,
+  text: string,
+  value: number,
+  parse: (text: string) => number,
+) {
   return new Option(flag, text).default(value).argParser(parse);
 }

@@ -36,13 +36,16 @@ export async function readSets(options: ReadOptions): Promise<Sets> {
     throw new UserError(
       "E_LAYOUT",
       `--train_h5 ${options.trainH5}: needs rows of at least 2 emotions, has ${classes.length === 0 ? "none" : `only '${classes[0]}'`}`,
-      { hint: "labels come from file names or class folders when features are made; see the manifest" },
+      {
+        hint: "labels come from file names or class folders when features are made; see the manifest",
+      },
     );
   const others: { val?: Dataset; test?: Dataset } = {};
   for (const [name, path] of [["val", options.valH5] as const, ["test", options.testH5] as const]) {
     if (path === undefined) continue;
     const set = knownClasses(await read(path, `--${name}_h5`), classes, path, options.onNotice);
     requireSameEncoders(all, set, options.trainH5, path);
+    tellSharedSpeakers(all, set, path, options.onNotice);
     others[name] = set;
   }
   const { train, val } =
@@ -57,6 +60,7 @@ async function readSet(
 ): Promise<Dataset> {
   const paired = await readPaired(path, flag, (name) => factsOf(name).speaker);
   const dataset = datasetFromPairs(paired, modalities);
+  requireFinite(dataset, `${flag} ${path}`);
   const emotions: readonly string[] = EMOTIONS;
   const usable: number[] = [];
   const dropped = { "no emotion label": 0, "neither modality": 0, "not of --prefer_pairs_base": 0 };
@@ -64,16 +68,39 @@ async function readSet(
     if (!emotions.includes(dataset.labels[row] ?? "")) dropped["no emotion label"] += 1;
     else if (!MODALITIES.some((name) => dataset[name]?.present[row] === 1))
       dropped["neither modality"] += 1;
-    else if (lacksBase(paired.rows, row, preferPairsBase)) dropped["not of --prefer_pairs_base"] += 1;
+    else if (lacksBase(paired.rows, row, preferPairsBase))
+      dropped["not of --prefer_pairs_base"] += 1;
     else usable.push(row);
   }
   for (const [cause, count] of Object.entries(dropped))
     if (count > 0) onNotice(`${path}: ${count} rows left out (${cause})`);
   if (usable.length === 0)
-    throw new UserError("E_INPUT_EMPTY", `${flag} ${path}: has no row that can be used (of ${dataset.rows})`, {
-      hint: "its labels must be emotions, and its rows must have the modality that --modalities names",
-    });
+    throw new UserError(
+      "E_INPUT_EMPTY",
+      `${flag} ${path}: has no row that can be used (of ${dataset.rows})`,
+      {
+        hint: "its labels must be emotions, and its rows must have the modality that --modalities names",
+      },
+    );
   return usable.length === dataset.rows ? dataset : selectRows(dataset, usable);
+}
+
+function requireFinite(dataset: Dataset, name: string): void {
+  for (const modality of MODALITIES) {
+    const rows = dataset[modality];
+    if (rows === undefined) continue;
+    const { data, columns } = rows.values;
+    const bad = data.findIndex(
+      (value, i) => !Number.isFinite(value) && rows.present[Math.floor(i / columns)] === 1,
+    );
+    if (bad === -1) continue;
+    const row = Math.floor(bad / columns);
+    throw new UserError(
+      "E_INPUT_BROKEN",
+      `${name}: '${modality}_embeddings' must hold finite numbers, has NaN or infinity in row ${row} (${dataset.paths[row]})`,
+      { hint: "make its embedding again, or leave that row out" },
+    );
+  }
 }
 
 function lacksBase(
@@ -91,21 +118,50 @@ function knownClasses(
   path: string,
   onNotice: (line: string) => void,
 ): Dataset {
-  const known = [...dataset.labels.keys()].filter((row) => classes.includes(dataset.labels[row] ?? ""));
+  const known = [...dataset.labels.keys()].filter((row) =>
+    classes.includes(dataset.labels[row] ?? ""),
+  );
   const unknown = dataset.rows - known.length;
   if (unknown === 0) return dataset;
   onNotice(`${path}: ${unknown} rows left out (an emotion that training does not have)`);
   if (known.length === 0)
-    throw new UserError("E_LAYOUT", `${path}: shares no emotion with the training rows (${classes.join(", ")})`);
+    throw new UserError(
+      "E_LAYOUT",
+      `${path}: shares no emotion with the training rows (${classes.join(", ")})`,
+    );
   return selectRows(dataset, known);
 }
 
-function requireSameEncoders(train: Dataset, other: Dataset, trainPath: string, path: string): void {
+function requireSameEncoders(
+  train: Dataset,
+  other: Dataset,
+  trainPath: string,
+  path: string,
+): void {
   for (const modality of MODALITIES) {
     const [expected, actual] = [train[modality]?.encoder, other[modality]?.encoder];
     if (expected !== undefined && actual !== undefined)
-      requireSameEncoder(expected, actual, { expected: trainPath, actual: `${path} (${modality})` });
+      requireSameEncoder(expected, actual, {
+        expected: trainPath,
+        actual: `${path} (${modality})`,
+      });
   }
+}
+
+/** A speaker who is in two sets makes a model look better on the second than it is on strangers. */
+function tellSharedSpeakers(
+  train: Dataset,
+  other: Dataset,
+  path: string,
+  onNotice: (line: string) => void,
+): void {
+  const known = new Set(train.groups);
+  const speakers = new Set(other.groups);
+  const shared = [...speakers].filter((speaker) => known.has(speaker)).length;
+  if (shared > 0)
+    onNotice(
+      `${path}: ${shared} of ${speakers.size} speakers are in the training rows too, so that its numbers say little about strangers`,
+    );
 }
 
 /** Without a validation file: about a fifth of the rows, whole speakers, drawn by the seed. */
@@ -126,7 +182,9 @@ function holdOut(all: Dataset, { seed, onNotice }: ReadOptions): { train: Datase
     held.add(group);
     rows += sizes.get(group) ?? 0;
   }
-  onNotice(`no --val_h5: ${held.size} of ${groups.length} speakers (${rows} rows) are held out for validation`);
+  onNotice(
+    `no --val_h5: ${held.size} of ${groups.length} speakers (${rows} rows) are held out for validation`,
+  );
   const indices = (inside: boolean): number[] =>
     [...all.groups.keys()].filter((row) => held.has(all.groups[row] ?? "") === inside);
   return { train: selectRows(all, indices(false)), val: selectRows(all, indices(true)) };

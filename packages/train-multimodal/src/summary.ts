@@ -27,7 +27,9 @@ export function formatSummary(report: TrainReport): string {
     table(rows),
   ];
   if (report.match_by === "label" && report.modalities.length > 1)
-    lines.push("note: pairs were made by label: the face and the voice of a row are of different people");
+    lines.push(
+      "note: pairs were made by label: the face and the voice of a row are of different people",
+    );
   lines.push(`written: ${report.files.join(", ")}`);
   return `${lines.join("\n")}\n`;
 }

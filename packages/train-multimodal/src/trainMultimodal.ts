@@ -102,7 +102,10 @@ async function chooseBackend(options: TrainMultimodalOptions): Promise<TensorFlo
   const { device, backend } = options;
   if (device === "cuda" && backend !== "auto" && backend !== "tensorflow")
     throw new UserError("E_FLAG", `--device cuda: needs --backend tensorflow, got ${backend}`);
-  const tensorFlow = await loadTensorFlow(device === "cuda" ? "tensorflow" : backend);
+  const tensorFlow =
+    device === "cuda"
+      ? await loadTensorFlow("tensorflow", "--device cuda")
+      : await loadTensorFlow(backend);
   options.onNotice(`TensorFlow.js on ${tensorFlow.backend}: ${tensorFlow.reason}`);
   return tensorFlow;
 }
@@ -173,7 +176,11 @@ async function trainAndSave(
       matchBy: plan.matchBy,
       epoch: record.epoch,
       settings: { ...settings, modalities: options.modalities },
-      metrics: { val_loss: record.val_loss, val_accuracy: record.val_accuracy, val_uar: record.val_uar },
+      metrics: {
+        val_loss: record.val_loss,
+        val_accuracy: record.val_accuracy,
+        val_uar: record.val_uar,
+      },
     });
   try {
     refuseUnwritable(saveDir);

@@ -8,7 +8,14 @@ import { learningCurves } from "@emotion-service/core/plot/learningCurves";
 import { type ChartSpec, renderPng } from "@emotion-service/core/plot/render";
 import type { TrainReport } from "./trainMultimodal.ts";
 
-const HISTORY_COLUMNS = ["epoch", "lr", "train_loss", "val_loss", "val_accuracy", "val_uar"] as const;
+const HISTORY_COLUMNS = [
+  "epoch",
+  "lr",
+  "train_loss",
+  "val_loss",
+  "val_accuracy",
+  "val_uar",
+] as const;
 
 /** Writes metrics.json, history.csv and the plots into `saveDir`; returns their paths. */
 export async function writeReports(

@@ -3,7 +3,10 @@ export interface ClassificationMetrics {
   readonly rows: number;
   /** Share of rows predicted right, [0, 1]. */
   readonly accuracy: number;
-  /** Unweighted average recall (macro recall): the mean over the classes that occur, [0, 1]. */
+  /**
+   * Unweighted average recall (macro recall): the mean over the classes that occur, [0, 1], as
+   * sklearn.metrics.balanced_accuracy_score. recall_score(average="macro") counts a class that is only predicted as 0.
+   */
   readonly uar: number;
   /** The mean F1 over the classes that occur or are predicted, as sklearn.metrics.f1_score(average="macro"). */
   readonly macro_f1: number;
@@ -16,6 +19,7 @@ export interface ClassificationMetrics {
 /**
  * @param truth class ids, [N]
  * @param predicted class ids, [N]
+ * @throws RangeError on a class id that `classes` does not have
  */
 export function classificationMetrics(
   truth: ArrayLike<number>,
@@ -26,7 +30,9 @@ export function classificationMetrics(
   for (let i = 0; i < truth.length; i += 1) {
     const row = confusion[truth[i] ?? -1];
     const column = predicted[i] ?? -1;
-    if (row !== undefined) row[column] = (row[column] ?? 0) + 1;
+    if (row?.[column] === undefined)
+      throw new RangeError(`class ids must be below ${classes.length}, got ${truth[i]}, ${column}`);
+    row[column] += 1;
   }
   const right = classes.map((_, k) => confusion[k]?.[k] ?? 0);
   const occurs = confusion.map((row) => row.reduce((a, b) => a + b, 0));

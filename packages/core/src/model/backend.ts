@@ -20,19 +20,26 @@ const NATIVE_PACKAGES = ["@tensorflow/tfjs-node-gpu", "@tensorflow/tfjs-node"];
 const require = createRequire(import.meta.url);
 
 /**
- * Loads TensorFlow.js: "auto" takes the native binding where it loads, else WebAssembly.
+ * Loads TensorFlow.js: "auto" takes the native binding where it loads, else WebAssembly. `asked` is how the user asked.
  * @throws UserError E_UNAVAILABLE when the native binding is asked for and does not load
  */
-export async function loadTensorFlow(choice: BackendChoice = "auto"): Promise<TensorFlow> {
+export async function loadTensorFlow(
+  choice: BackendChoice = "auto",
+  asked = `--backend ${choice}`,
+): Promise<TensorFlow> {
   if (choice === "auto" || choice === "tensorflow") {
     const native = NATIVE_PACKAGES.find(loads);
     const tf = requireTf();
     if (native !== undefined && (await tf.setBackend("tensorflow")))
       return { tf, backend: "tensorflow", reason: `${native} is installed` };
     if (choice === "tensorflow")
-      throw new UserError("E_UNAVAILABLE", "--backend tensorflow: the native binding does not load", {
-        hint: `install ${NATIVE_PACKAGES.join(" or ")}, or use --backend wasm`,
-      });
+      throw new UserError(
+        "E_UNAVAILABLE",
+        `${asked}: the native TensorFlow binding does not load`,
+        {
+          hint: `install ${NATIVE_PACKAGES.join(" or ")}, or leave the flag out (WebAssembly needs nothing)`,
+        },
+      );
   }
   const tf = requireTf();
   if (choice === "cpu") {
@@ -62,7 +69,7 @@ function loads(name: string): boolean {
  * function is console.warn as it stands when the module starts: give it one that throws.
  */
 async function startWasm(tf: Tf): Promise<void> {
-  require("@tensorflow/tfjs-backend-wasm");
+  require("@tensorflow/tfjs-backend-wasm"); // oxlint-disable-line import/no-unassigned-import -- it registers itself
   const warn = console.warn;
   console.warn = (...words: unknown[]): void => {
     const text = words.map(String).join(" ");

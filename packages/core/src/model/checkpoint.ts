@@ -4,7 +4,14 @@ import { UserError, causeOf } from "../errors.ts";
 import type { EncoderInfo } from "../hdf5/encoder.ts";
 import { CREATED_BY } from "../hdf5/format.ts";
 import type { Standardisation } from "./dataset.ts";
-import { MODALITIES, type Modality, type Weights } from "./fusion.ts";
+import {
+  type FusionShape,
+  MODALITIES,
+  type Modality,
+  type Weight,
+  type Weights,
+  fusionLayout,
+} from "./fusion.ts";
 
 export const MODEL_FORMAT = "emotion-service model";
 export const MODEL_FORMAT_VERSION = 1;
@@ -85,48 +92,53 @@ export function writeCheckpoint(folder: string, checkpoint: Checkpoint): void {
   );
 }
 
+/** The sizes of a checkpoint's model. */
+export function checkpointShape({
+  classes,
+  encoders,
+}: Pick<Checkpoint, "classes" | "encoders">): FusionShape {
+  return {
+    image: encoders.image?.dim ?? 0,
+    audio: encoders.audio?.dim ?? 0,
+    classes: classes.length,
+  };
+}
+
 /**
  * Reads a checkpoint folder.
  * @throws UserError when it is missing, of another format, or damaged; `flag` names where the path came from
  */
 export function readCheckpoint(folder: string, flag: string): Checkpoint {
-  const json = readModelJson(folder, flag);
-  const bytes = readFileSync(join(folder, "weights.bin"));
-  const arrays = new Map<string, { shape: readonly number[]; data: Float32Array }>();
-  for (const { name, shape, offset } of json.weights) {
-    const length = shape.reduce((a, b) => a * b, 1);
-    if (offset + 4 * length > bytes.length)
-      throw new UserError("E_INPUT_BROKEN", `${flag} ${folder}: weights.bin ends before the weight '${name}'`, {
-        hint: "the model is damaged; train it again or copy it whole",
-      });
-    const at = bytes.byteOffset + offset;
-    const data = new Float32Array(bytes.buffer.slice(at, at + 4 * length) as ArrayBuffer);
-    arrays.set(name, { shape, data });
+  requireModelFolder(folder, flag);
+  const damaged = (error: unknown): UserError =>
+    new UserError("E_INPUT_BROKEN", `${flag} ${folder}: is not a whole model (${causeOf(error)})`, {
+      hint: "a model is a folder with model.json and weights.bin, as train-multimodal writes it; train it again or copy it whole",
+      cause: error,
+    });
+  let json: Partial<ModelJson> | null;
+  let bytes: Buffer;
+  try {
+    json = JSON.parse(
+      readFileSync(join(folder, "model.json"), "utf8"),
+    ) as Partial<ModelJson> | null;
+    bytes = readFileSync(join(folder, "weights.bin"));
+  } catch (error) {
+    throw damaged(error);
   }
-  const encoders: Partial<Record<Modality, EncoderInfo>> = {};
-  const standardisation: Partial<Record<Modality, Standardisation>> = {};
-  for (const modality of MODALITIES) {
-    const encoder = json[modality];
-    const [mean, deviation] = [arrays.get(`${modality}.mean`), arrays.get(`${modality}.deviation`)];
-    arrays.delete(`${modality}.mean`);
-    arrays.delete(`${modality}.deviation`);
-    if (encoder === null || mean === undefined || deviation === undefined) continue;
-    encoders[modality] = encoder;
-    standardisation[modality] = { mean: mean.data, deviation: deviation.data };
+  const { format, format_version: version = NaN, kind } = json ?? {};
+  if (format !== MODEL_FORMAT || !(version <= MODEL_FORMAT_VERSION) || kind !== "fusion")
+    throw new UserError(
+      "E_LAYOUT",
+      `${flag} ${folder}: must be a fusion model of '${MODEL_FORMAT}' version ${MODEL_FORMAT_VERSION} at most, is '${format}' version ${version}, kind '${kind}'`,
+    );
+  try {
+    return checkpointFrom(json as ModelJson, bytes);
+  } catch (error) {
+    throw damaged(error);
   }
-  return {
-    classes: json.classes,
-    encoders,
-    standardisation,
-    weights: arrays,
-    matchBy: json.match_by,
-    epoch: json.epoch,
-    settings: json.settings,
-    metrics: json.metrics,
-  };
 }
 
-function readModelJson(folder: string, flag: string): ModelJson {
+function requireModelFolder(folder: string, flag: string): void {
   const stat = statSync(folder, { throwIfNoEntry: false });
   if (stat === undefined)
     throw new UserError("E_INPUT_MISSING", `${flag} ${folder}: no such model`, {
@@ -136,20 +148,74 @@ function readModelJson(folder: string, flag: string): ModelJson {
     throw new UserError("E_LAYOUT", `${flag} ${folder}: must be a model folder, is a file`, {
       hint: "name the folder that train-multimodal wrote; files of the Python service cannot be read yet",
     });
-  let json: ModelJson;
-  try {
-    json = JSON.parse(readFileSync(join(folder, "model.json"), "utf8")) as ModelJson;
-    statSync(join(folder, "weights.bin"));
-  } catch (error) {
-    throw new UserError("E_INPUT_BROKEN", `${flag} ${folder}: is not a whole model (${causeOf(error)})`, {
-      hint: "a model is a folder with model.json and weights.bin, as train-multimodal writes it",
-      cause: error,
-    });
+}
+
+/** Checks that model.json states what a model needs, and that weights.bin holds just the weights of that model. */
+function checkpointFrom(json: ModelJson, bytes: Buffer): Checkpoint {
+  const { classes } = json;
+  if (!Array.isArray(classes) || classes.length < 2)
+    throw new Error("model.json: classes must be a list of 2 at least");
+  const encoders: Partial<Record<Modality, EncoderInfo>> = {};
+  for (const modality of MODALITIES) {
+    const encoder = json[modality];
+    if (encoder === null) continue;
+    if (!isEncoder(encoder)) throw new Error(`model.json: ${modality} must be an encoder or null`);
+    encoders[modality] = encoder;
   }
-  if (json.format !== MODEL_FORMAT || json.format_version > MODEL_FORMAT_VERSION || json.kind !== "fusion")
-    throw new UserError(
-      "E_LAYOUT",
-      `${flag} ${folder}: must be a fusion model of '${MODEL_FORMAT}' version ${MODEL_FORMAT_VERSION} at most, is '${json.format}' version ${json.format_version}, kind '${json.kind}'`,
-    );
-  return json;
+  if (Object.keys(encoders).length === 0)
+    throw new Error("model.json: must have an image or an audio encoder");
+  const take = createWeightReader(json, bytes);
+  const standardisation: Partial<Record<Modality, Standardisation>> = {};
+  for (const modality of MODALITIES) {
+    const dim = encoders[modality]?.dim;
+    if (dim === undefined) continue;
+    standardisation[modality] = {
+      mean: take(`${modality}.mean`, [dim]).data,
+      deviation: take(`${modality}.deviation`, [dim]).data,
+    };
+  }
+  const slots = fusionLayout(checkpointShape({ classes, encoders }));
+  return {
+    classes,
+    encoders,
+    standardisation,
+    weights: new Map(slots.map(({ name, shape }) => [name, take(name, shape)])),
+    matchBy: json.match_by,
+    epoch: json.epoch,
+    settings: json.settings,
+    metrics: json.metrics,
+  };
+}
+
+function isEncoder(value: Partial<EncoderInfo> | undefined): value is EncoderInfo {
+  return (
+    typeof value === "object" &&
+    Number.isSafeInteger(value.dim) &&
+    [value.model, value.weightsSha256, value.featureConfig].every(
+      (text) => typeof text === "string",
+    )
+  );
+}
+
+function createWeightReader(
+  { weights }: ModelJson,
+  bytes: Buffer,
+): (name: string, shape: readonly number[]) => Weight {
+  if (!Array.isArray(weights)) throw new Error("model.json: weights must be a list");
+  const entries = new Map((weights as WeightEntry[]).map((entry) => [entry.name, entry]));
+  return (name, shape) => {
+    const entry = entries.get(name);
+    if (entry === undefined) throw new Error(`model.json: lacks the weight '${name}'`);
+    if (JSON.stringify(entry.shape) !== JSON.stringify(shape))
+      throw new Error(
+        `the weight '${name}' must have shape [${shape.join()}], has [${entry.shape.join()}]`,
+      );
+    const start = bytes.byteOffset + entry.offset;
+    const end = start + 4 * shape.reduce((a, b) => a * b, 1);
+    if (!(entry.offset >= 0 && end <= bytes.byteOffset + bytes.length))
+      throw new Error(`weights.bin ends before the weight '${name}'`);
+    const data = new Float32Array(bytes.buffer.slice(start, end) as ArrayBuffer);
+    if (!data.every(Number.isFinite)) throw new Error(`the weight '${name}' holds NaN or infinity`);
+    return { shape, data };
+  };
 }

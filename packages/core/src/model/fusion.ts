@@ -1,4 +1,4 @@
-import type { Tensor2D, Variable } from "@tensorflow/tfjs";
+import type { Tensor, Tensor2D, Variable } from "@tensorflow/tfjs";
 import type { Tf } from "./backend.ts";
 
 /** The sizes of design section 5. */
@@ -42,40 +42,60 @@ export function isTrainable(name: string): boolean {
   return !name.includes(".running_");
 }
 
-/** Fresh weights: linear layers as PyTorch starts them, U(-1/√in, 1/√in). */
-export function initialWeights(shape: FusionShape, random: () => number): Weights {
-  const weights: Weights = new Map();
-  const fill = (name: string, dims: readonly number[], value: (index: number) => number): void => {
-    const size = dims.reduce((a, b) => a * b, 1);
-    weights.set(name, { shape: dims, data: Float32Array.from({ length: size }, (_, i) => value(i)) });
+/** A weight before it has values. */
+export interface WeightSlot {
+  readonly name: string;
+  readonly shape: readonly number[];
+  /** Fresh values are drawn from [low, high). */
+  readonly low: number;
+  readonly high: number;
+}
+
+/** Every weight that a model of this shape has, in order; linear layers start as PyTorch's, U(-1/√in, 1/√in). */
+export function fusionLayout(shape: FusionShape): WeightSlot[] {
+  const slots: WeightSlot[] = [];
+  const constant = (name: string, size: readonly number[], value: number): void => {
+    slots.push({ name, shape: size, low: value, high: value });
   };
   const linear = (name: string, inputs: number, outputs: number): void => {
-    const bound = 1 / Math.sqrt(inputs);
-    fill(`${name}.kernel`, [inputs, outputs], () => (2 * random() - 1) * bound);
-    fill(`${name}.bias`, [outputs], () => (2 * random() - 1) * bound);
+    const high = 1 / Math.sqrt(inputs);
+    slots.push({ name: `${name}.kernel`, shape: [inputs, outputs], low: -high, high });
+    slots.push({ name: `${name}.bias`, shape: [outputs], low: -high, high });
   };
   let fused = 0;
   for (const modality of MODALITIES) {
     if (shape[modality] === 0) continue;
     const name = `${modality}_encoder`;
     linear(`${name}.dense1`, shape[modality], ENCODER_HIDDEN);
-    fill(`${name}.norm.gamma`, [ENCODER_HIDDEN], () => 1);
-    fill(`${name}.norm.beta`, [ENCODER_HIDDEN], () => 0);
-    fill(`${name}.norm.running_mean`, [ENCODER_HIDDEN], () => 0);
-    fill(`${name}.norm.running_variance`, [ENCODER_HIDDEN], () => 1);
+    constant(`${name}.norm.gamma`, [ENCODER_HIDDEN], 1);
+    constant(`${name}.norm.beta`, [ENCODER_HIDDEN], 0);
+    constant(`${name}.norm.running_mean`, [ENCODER_HIDDEN], 0);
+    constant(`${name}.norm.running_variance`, [ENCODER_HIDDEN], 1);
     linear(`${name}.dense2`, ENCODER_HIDDEN, ENCODER_OUT);
-    fill(`${name}.missing`, [1, ENCODER_OUT], () => 0);
+    constant(`${name}.missing`, [1, ENCODER_OUT], 0);
     fused += ENCODER_OUT;
   }
-  fill("fusion_norm.gamma", [fused], () => 1);
-  fill("fusion_norm.beta", [fused], () => 0);
+  constant("fusion_norm.gamma", [fused], 1);
+  constant("fusion_norm.beta", [fused], 0);
   linear("fusion.dense1", fused, HEAD_HIDDEN);
   linear("fusion.dense2", HEAD_HIDDEN, shape.classes);
-  return weights;
+  return slots;
+}
+
+export function initialWeights(shape: FusionShape, random: () => number): Weights {
+  const fresh = ({ shape: dims, low, high }: WeightSlot): Weight => {
+    const data = new Float32Array(dims.reduce((a, b) => a * b, 1));
+    for (let i = 0; i < data.length; i += 1)
+      data[i] = low === high ? low : low + (high - low) * random();
+    return { shape: dims, data };
+  };
+  return new Map(fusionLayout(shape).map((slot) => [slot.name, fresh(slot)]));
 }
 
 /** How a batch goes through: in training, dropout draws from `random` and batch norm uses the batch's statistics. */
-export type ForwardMode = { readonly training: false } | { readonly training: true; readonly random: () => number };
+export type ForwardMode =
+  | { readonly training: false }
+  | { readonly training: true; readonly random: () => number };
 
 export interface FusionModel {
   readonly shape: FusionShape;
@@ -94,10 +114,12 @@ export interface FusionModel {
  */
 export function createFusion(tf: Tf, shape: FusionShape, weights: Weights): FusionModel {
   const variables = new Map(
-    [...weights].map(([name, { shape: dims, data }]) => [
-      name,
-      tf.variable(tf.tensor(data, [...dims]), isTrainable(name)),
-    ]),
+    [...weights].map(([name, { shape: dims, data }]) => {
+      const initial = tf.tensor(data, [...dims]);
+      const variable = tf.variable(initial, isTrainable(name));
+      initial.dispose(); // the variable holds the values by itself
+      return [name, variable];
+    }),
   );
   const w = (name: string): Variable => {
     const variable = variables.get(name);
@@ -118,25 +140,35 @@ export function createFusion(tf: Tf, shape: FusionShape, weights: Weights): Fusi
 
   /** Batch norm whose statistics count only the rows where `present` is 1. */
   const batchNorm = (x: Tensor2D, present: Tensor2D, name: string, mode: ForwardMode): Tensor2D => {
-    const [runningMean, runningVariance] = [w(`${name}.running_mean`), w(`${name}.running_variance`)];
+    const [runningMean, runningVariance] = [
+      w(`${name}.running_mean`),
+      w(`${name}.running_variance`),
+    ];
     if (!mode.training) {
       const scale = tf.mul(w(`${name}.gamma`), tf.rsqrt(tf.add(runningVariance, EPSILON)));
       return tf.add(tf.mul(tf.sub(x, runningMean), scale), w(`${name}.beta`));
     }
-    const rows = tf.maximum(tf.sum(present), 1);
+    const count = tf.sum(present);
+    const rows = tf.maximum(count, 1);
     const mean = tf.div(tf.sum(tf.mul(x, present), 0), rows); // [512]
     const centred = tf.sub(x, mean);
     const variance = tf.div(tf.sum(tf.mul(tf.square(centred), present), 0), rows); // [512]
     const unbiased = tf.mul(variance, tf.div(rows, tf.maximum(tf.sub(rows, 1), 1)));
-    move(runningMean, mean as Variable);
-    move(runningVariance, unbiased as Variable);
+    // One row has no deviation, and none has no mean either: they move nothing.
+    const share = tf.mul(tf.cast(tf.greater(count, 1), "float32"), BATCH_NORM_MOMENTUM);
+    move(runningMean, mean, share);
+    move(runningVariance, unbiased, share);
     const scale = tf.mul(w(`${name}.gamma`), tf.rsqrt(tf.add(variance, EPSILON)));
-    return tf.add(tf.mul(centred, scale), w(`${name}.beta`)) as Tensor2D;
+    return tf.add<Tensor2D>(tf.mul(centred, scale), w(`${name}.beta`));
   };
-  const move = (running: Variable, value: Variable): void =>
-    running.assign(tf.add(tf.mul(running, 1 - BATCH_NORM_MOMENTUM), tf.mul(value, BATCH_NORM_MOMENTUM)));
+  const move = (running: Variable, value: Tensor, share: Tensor): void =>
+    running.assign(tf.add(running, tf.mul(tf.sub(value, running), share)));
 
-  const encode = ({ values, present }: ModalityBatch, name: string, mode: ForwardMode): Tensor2D => {
+  const encode = (
+    { values, present }: ModalityBatch,
+    name: string,
+    mode: ForwardMode,
+  ): Tensor2D => {
     let x = linear(values, `${name}.dense1`); // [B, 512]
     x = dropout(tf.relu(batchNorm(x, present, `${name}.norm`, mode)), ENCODER_DROPOUT, mode);
     x = tf.relu(linear(x, `${name}.dense2`)); // [B, 256]

@@ -9,7 +9,7 @@ const END_DIVISOR = 1e4;
 /**
  * The learning rate of each step.
  * none: `lr` throughout. cosine: from `lr` down to 0. onecycle: from maxLr / 25 up to maxLr over the first 30 % of the
- * steps, then down to maxLr / 250,000, both along a cosine.
+ * steps, then down to maxLr / 250,000, both along a cosine; AdamW's betas stay as they are (cycle_momentum=False).
  */
 export function createSchedule(
   scheduler: Scheduler,

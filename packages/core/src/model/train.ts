@@ -1,11 +1,12 @@
 import type { NamedTensorMap, Scalar, Tensor2D, Variable } from "@tensorflow/tfjs";
-import { throwIfAborted } from "../errors.ts";
+import { UserError, throwIfAborted } from "../errors.ts";
 import { type ClassificationMetrics, classificationMetrics } from "../metrics/classification.ts";
 import { createRandom, shuffle } from "../random.ts";
 import { createAdamW } from "./adamW.ts";
 import type { Tf } from "./backend.ts";
 import { type Dataset, toBatch } from "./dataset.ts";
 import { type FusionModel, type Modality, type Weights, isTrainable } from "./fusion.ts";
+import { crossEntropy, softTargets } from "./loss.ts";
 import { type Scheduler, createSchedule } from "./schedule.ts";
 
 export interface TrainSettings {
@@ -19,7 +20,7 @@ export interface TrainSettings {
   readonly gradClip: number;
   /** Share of a target that is spread over all classes, [0, 1). */
   readonly labelSmoothing: number;
-  /** Chance that a row of a batch loses one of its two modalities, [0, 1). */
+  /** Chance that a row of a batch that has both modalities loses one, [0, 1). */
   readonly modalityDropout: number;
   readonly classWeights: "balanced" | "none";
   /** Epochs without a better validation after which training ends; 0: never. */
@@ -68,40 +69,35 @@ const EVALUATION_BATCH = 1024;
 /**
  * Trains the model in place: AdamW on the class-weighted cross entropy, batches in an order drawn from the seed.
  * A last batch of one row is left out, as its batch statistics would say nothing.
+ * @throws UserError E_SETTINGS when the loss is no longer finite, E_ABORTED when the signal fires
  */
-export async function trainFusion(tf: Tf, model: FusionModel, options: TrainOptions): Promise<void> {
+export async function trainFusion(
+  tf: Tf,
+  model: FusionModel,
+  options: TrainOptions,
+): Promise<void> {
   const { settings, train } = options;
-  const random = createRandom(settings.seed);
-  const classWeights = weightsOfClasses(train.classIds, options.classes.length, settings);
   const stepsPerEpoch = Math.ceil(train.dataset.rows / settings.batchSize);
   const steps = stepsPerEpoch * settings.epochs;
-  const learningRate = createSchedule(settings.scheduler, { ...settings, steps });
-  const update = createAdamW(tf, model.variables, settings);
+  const run: Run = {
+    classWeights: weightsOfClasses(train.classIds, options.classes.length, settings),
+    random: createRandom(settings.seed),
+    learningRate: createSchedule(settings.scheduler, { ...settings, steps }),
+    update: createAdamW(tf, model.variables, settings),
+    steps,
+  };
   let best: EpochRecord | undefined;
   for (let epoch = 1; epoch <= settings.epochs; epoch += 1) {
-    const order = shuffle(Int32Array.from({ length: train.dataset.rows }, (_, i) => i), random);
-    let lossSum = 0;
-    let rows = 0;
-    for (let start = 0; start < order.length; start += settings.batchSize) {
-      const indices = order.subarray(start, start + settings.batchSize);
-      if (indices.length < 2) continue;
-      const step = (epoch - 1) * stepsPerEpoch + start / settings.batchSize;
-      const loss = trainStep(tf, model, train, indices, { settings, classWeights, random }, (gradients) =>
-        update(gradients, learningRate(step)),
-      );
-      lossSum += loss * indices.length;
-      rows += indices.length;
-      options.onStep?.(step + 1, steps);
-      await breathe(options.signal);
-    }
-    const evaluation = evaluateFusion(tf, model, options.val, options.classes);
+    const firstStep = (epoch - 1) * stepsPerEpoch;
+    const trainLoss = await trainEpoch(tf, model, options, run, firstStep);
+    const { loss, metrics } = evaluateFusion(tf, model, options.val, options.classes);
     const record: EpochRecord = {
       epoch,
-      lr: learningRate(epoch * stepsPerEpoch - 1),
-      train_loss: lossSum / Math.max(1, rows),
-      val_loss: evaluation.loss,
-      val_accuracy: evaluation.metrics.accuracy,
-      val_uar: evaluation.metrics.uar,
+      lr: run.learningRate(firstStep + stepsPerEpoch - 1),
+      train_loss: trainLoss,
+      val_loss: loss,
+      val_accuracy: metrics.accuracy,
+      val_uar: metrics.uar,
     };
     const improved = best === undefined || isBetter(record, best);
     if (improved) best = record;
@@ -110,8 +106,57 @@ export async function trainFusion(tf: Tf, model: FusionModel, options: TrainOpti
   }
 }
 
+/** What a training keeps from its first step to its last. */
+interface Run {
+  /** [classes] */
+  readonly classWeights: Float32Array;
+  readonly random: () => number;
+  readonly learningRate: (step: number) => number;
+  readonly update: ReturnType<typeof createAdamW>;
+  readonly steps: number;
+}
+
+/** One pass over the training rows; returns the mean loss. */
+async function trainEpoch(
+  tf: Tf,
+  model: FusionModel,
+  { settings, train, onStep, signal }: TrainOptions,
+  run: Run,
+  firstStep: number,
+): Promise<number> {
+  const order = shuffle(
+    Int32Array.from({ length: train.dataset.rows }, (_, i) => i),
+    run.random,
+  );
+  let lossSum = 0;
+  let rows = 0;
+  for (let start = 0; start < order.length; start += settings.batchSize) {
+    const indices = order.subarray(start, start + settings.batchSize);
+    if (indices.length < 2) continue;
+    const step = firstStep + start / settings.batchSize;
+    const loss = trainStep(tf, model, train, indices, settings, run, run.learningRate(step));
+    requireFinite(loss);
+    lossSum += loss * indices.length;
+    rows += indices.length;
+    onStep?.(step + 1, run.steps);
+    await breathe(signal);
+  }
+  return lossSum / Math.max(1, rows);
+}
+
 function isBetter(a: EpochRecord, b: EpochRecord): boolean {
   return a.val_uar > b.val_uar || (a.val_uar === b.val_uar && a.val_loss < b.val_loss);
+}
+
+function requireFinite(loss: number): void {
+  if (!Number.isFinite(loss))
+    throw new UserError(
+      "E_SETTINGS",
+      `training: the loss must stay finite, is ${loss}: it diverged`,
+      {
+        hint: "lower --lr or --max_lr, and leave --grad_clip at 1",
+      },
+    );
 }
 
 /** Lets signals through, and stops when one came. */
@@ -134,32 +179,27 @@ function weightsOfClasses(
   });
 }
 
-interface StepContext {
-  readonly settings: TrainSettings;
-  readonly classWeights: Float32Array;
-  readonly random: () => number;
-}
-
 /** One step: loss, gradients, update. Returns the batch's loss. */
 function trainStep(
   tf: Tf,
   model: FusionModel,
   { dataset, classIds }: LabelledSet,
   indices: Int32Array,
-  { settings, classWeights, random }: StepContext,
-  update: (gradients: NamedTensorMap) => void,
+  settings: TrainSettings,
+  { classWeights, random, update }: Run,
+  learningRate: number,
 ): number {
   const trainable = [...model.variables].filter(([name]) => isTrainable(name));
   return tf.tidy(() => {
-    const hidden = drawHidden(indices, settings.modalityDropout, random);
+    const hidden = drawHidden(dataset, indices, settings.modalityDropout, random);
     const batch = toBatch(tf, dataset, indices, (row, modality) => hidden.get(row) === modality);
-    const { targets, total } = softTargets(indices, classIds, classWeights, settings.labelSmoothing);
-    const weightedTargets = tf.tensor2d(targets, [indices.length, classWeights.length]);
-    const { value, grads } = tf.variableGrads((): Scalar => {
-      const logits = model.forward(batch, { training: true, random });
-      return tf.div(tf.neg(tf.sum(tf.mul(weightedTargets, tf.logSoftmax(logits)))), total);
-    }, trainable.map(([, variable]) => variable));
-    update(byOurNames(grads, trainable));
+    const labels = Array.from(indices, (row) => classIds[row] ?? 0);
+    const targets = softTargets(labels, classWeights, settings.labelSmoothing);
+    const { value, grads } = tf.variableGrads(
+      (): Scalar => crossEntropy(tf, model.forward(batch, { training: true, random }), targets),
+      trainable.map(([, variable]) => variable),
+    );
+    update(byOurNames(grads, trainable), learningRate);
     return value.dataSync()[0] ?? NaN;
   });
 }
@@ -177,40 +217,20 @@ function byOurNames(
   return named;
 }
 
-/** The modality that each row of a batch is to lose, where it loses one. */
+/** The modality that each row of a batch is to lose; a row that has only one keeps it. */
 function drawHidden(
+  { image, audio }: Dataset,
   indices: Int32Array,
   chance: number,
   random: () => number,
 ): ReadonlyMap<number, Modality> {
   const hidden = new Map<number, Modality>();
-  if (chance > 0)
-    for (const row of indices)
-      if (random() < chance) hidden.set(row, random() < 0.5 ? "image" : "audio");
-  return hidden;
-}
-
-/**
- * Targets times class weights, and what to divide their loss by: torch.nn.CrossEntropyLoss(weight, label_smoothing).
- */
-function softTargets(
-  indices: Int32Array,
-  classIds: Int32Array,
-  classWeights: Float32Array,
-  smoothing: number,
-): { targets: Float32Array; total: number } {
-  const classes = classWeights.length;
-  const targets = new Float32Array(indices.length * classes);
-  let total = 0;
-  for (const [i, row] of indices.entries()) {
-    const id = classIds[row] ?? 0;
-    total += classWeights[id] ?? 0;
-    for (let k = 0; k < classes; k += 1) {
-      const target = smoothing / classes + (k === id ? 1 - smoothing : 0);
-      targets[i * classes + k] = target * (classWeights[k] ?? 0);
-    }
+  if (chance === 0 || image === undefined || audio === undefined) return hidden;
+  for (const row of indices) {
+    const hasBoth = image.present[row] === 1 && audio.present[row] === 1;
+    if (hasBoth && random() < chance) hidden.set(row, random() < 0.5 ? "image" : "audio");
   }
-  return { targets, total };
+  return hidden;
 }
 
 /** Loss (not weighted), probabilities and metrics of a set; `hide` treats a modality as missing throughout. */
@@ -229,6 +249,7 @@ export function evaluateFusion(
     predicted[row] = of.indexOf(Math.max(...of));
     loss -= Math.log(Math.max(of[id] ?? 0, 1e-12)) / classIds.length;
   }
+  requireFinite(loss);
   return { loss, probabilities, metrics: classificationMetrics(classIds, predicted, classes) };
 }
 
@@ -246,7 +267,7 @@ export function predictFusion(
     const indices = Int32Array.from({ length }, (_, i) => start + i);
     const values = tf.tidy(() => {
       const batch = toBatch(tf, dataset, indices, (_, modality) => modality === hide);
-      return tf.softmax(model.forward(batch, { training: false })) as Tensor2D;
+      return tf.softmax<Tensor2D>(model.forward(batch, { training: false }));
     });
     probabilities.set(values.dataSync(), start * classes);
     values.dispose();

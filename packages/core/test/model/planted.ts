@@ -1,0 +1,125 @@
+import { createHash } from "node:crypto";
+import type { Dataset, ModalityRows } from "@emotion-service/core/model/dataset";
+import type { FusionModel, FusionShape, Weights } from "@emotion-service/core/model/fusion";
+import { createFusion, initialWeights } from "@emotion-service/core/model/fusion";
+import type { Tf } from "@emotion-service/core/model/backend";
+import {
+  type EpochRecord,
+  type LabelledSet,
+  type TrainSettings,
+  trainFusion,
+} from "@emotion-service/core/model/train";
+import { createRandom, normal } from "@emotion-service/core/random";
+
+export const CLASSES = ["angry", "happy", "neutral", "sad"];
+export const SHAPE: FusionShape = { image: 6, audio: 5, classes: 4 };
+
+export const SETTINGS: TrainSettings = {
+  epochs: 6,
+  batchSize: 32,
+  lr: 1e-3,
+  maxLr: 1e-2,
+  scheduler: "none",
+  weightDecay: 1e-5,
+  gradClip: 1,
+  labelSmoothing: 0,
+  modalityDropout: 0,
+  classWeights: "balanced",
+  earlyStop: 0,
+  seed: 1,
+};
+
+interface PlantedOptions {
+  readonly rows?: number;
+  readonly seed?: number;
+  /** How far the first value of a modality is moved by what it knows of the class, in deviations of its noise. */
+  readonly image?: number;
+  readonly audio?: number;
+  /** half: the image knows class & 1, the audio class >> 1; whole: each knows the class, 0 to 3. */
+  readonly knows?: "half" | "whole";
+  /** Rows of which the modality is absent (the value there is 1e3, which nobody must read). */
+  readonly withoutImage?: (row: number) => boolean;
+}
+
+/** Rows of noise in which the class of a row is planted. */
+export function planted(options: PlantedOptions = {}): LabelledSet {
+  const { rows = 256, seed = 1, image = 4, audio = 4, knows = "half", withoutImage } = options;
+  const random = createRandom(seed);
+  const classIds = Int32Array.from({ length: rows }, () => Math.floor(random() * 4));
+  const modality = (
+    columns: number,
+    strength: number,
+    part: (id: number) => number,
+    isAbsent: (row: number) => boolean = () => false,
+  ): ModalityRows => {
+    const data = new Float32Array(rows * columns);
+    for (let i = 0; i < data.length; i += 1) {
+      const row = Math.floor(i / columns);
+      const column = i % columns;
+      const id = classIds[row]!;
+      const signal = column > 0 ? 0 : knows === "whole" ? id : part(id);
+      data[i] = isAbsent(row) ? 1e3 : strength * signal + normal(random);
+    }
+    return {
+      encoder: { model: "made", weightsSha256: "none", featureConfig: "{}", dim: columns },
+      values: { data, rows, columns },
+      present: Uint8Array.from({ length: rows }, (_, row) => Number(!isAbsent(row))),
+    };
+  };
+  const names = Array.from({ length: rows }, (_, row) => `row${row}`);
+  const dataset: Dataset = {
+    rows,
+    image: modality(SHAPE.image, image, (id) => id & 1, withoutImage),
+    audio: modality(SHAPE.audio, audio, (id) => id >> 1),
+    labels: Array.from(classIds, (id) => CLASSES[id]!),
+    groups: names,
+    paths: names,
+    matchBy: "name",
+  };
+  return { dataset, classIds };
+}
+
+/** The set with one modality alone. */
+export function only(modality: "image" | "audio", { dataset, classIds }: LabelledSet): LabelledSet {
+  const { image, audio, ...rest } = dataset;
+  const kept = modality === "image" ? { image: image! } : { audio: audio! };
+  return { dataset: { ...rest, ...kept }, classIds };
+}
+
+/** A digest of every bit of the weights: equal for equal weights, quick to compare. */
+export function bytesOf(weights: Weights): string {
+  const hash = createHash("sha256");
+  for (const [name, { shape, data }] of weights)
+    hash.update(`${name}[${shape.join(",")}]`).update(data);
+  return hash.digest("hex");
+}
+
+/** Trains a fresh model; the caller disposes of it. */
+export async function trained(
+  tf: Tf,
+  train: LabelledSet,
+  val: LabelledSet,
+  settings: Partial<TrainSettings> = {},
+): Promise<{ model: FusionModel; history: EpochRecord[]; improved: number[] }> {
+  const { image, audio } = train.dataset;
+  const shape = {
+    image: image?.values.columns ?? 0,
+    audio: audio?.values.columns ?? 0,
+    classes: CLASSES.length,
+  };
+  const all = { ...SETTINGS, ...settings };
+  const model = createFusion(tf, shape, initialWeights(shape, createRandom(all.seed)));
+  const history: EpochRecord[] = [];
+  const improved: number[] = [];
+  await trainFusion(tf, model, {
+    settings: all,
+    classes: CLASSES,
+    train,
+    val,
+    onEpoch: (record, better) => {
+      history.push(record);
+      if (better) improved.push(record.epoch);
+    },
+  });
+  return { model, history, improved };
+}

@@ -1,0 +1,237 @@
+import { execFileSync } from "node:child_process";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { findFfmpeg } from "@emotion-service/core/audio/ffmpeg";
+import { readEmbeddings } from "@emotion-service/core/hdf5/embeddings";
+import { readCheckpoint } from "@emotion-service/core/model/checkpoint";
+import { describe, expect, it } from "vitest";
+import sharp from "sharp";
+import { drawFace } from "../../../scripts/sample/faces.ts";
+import { runCommand } from "../../../test/command.ts";
+import { runInProcess } from "../../../test/inProcess.ts";
+import { createProgram } from "../src/cli.ts";
+import { createInputEncoders } from "../src/embedInput.ts";
+import type { Predictions } from "../src/predict.ts";
+import type { Prediction } from "../src/scoreInput.ts";
+import { CLASSIFIER, CLIP, DETECTOR, FACE, NO_FACE, SILENT, usePipeline } from "./pipeline.ts";
+
+const BOTH = ["--multimodal", CLASSIFIER, "--isolation", DETECTOR];
+const CLASSES = ["angry", "disgust", "fear", "happy", "neutral", "sad"];
+
+const folder = usePipeline();
+
+/** Runs the program in the pipeline's folder, which must succeed, and returns what it printed. */
+async function predict<Result = Prediction>(...args: string[]): Promise<Result> {
+  const result = await runInProcess(createProgram, args, { cwd: folder() });
+  expect(result).toMatchObject({ exitCode: 0, stderr: "" });
+  return JSON.parse(result.stdout) as Result;
+}
+
+/** Emotions and scores are there, and agree with each other. */
+function expectWhole(prediction: Prediction): void {
+  const { emotion, confidence, emotion_probs, anomaly_score, anomaly_flag } = prediction;
+  const probabilities = Object.entries(emotion_probs!);
+  expect(probabilities.map(([name]) => name).sort()).toEqual(CLASSES);
+  const values = probabilities.map(([, probability]) => probability);
+  expect(values).toEqual(values.toSorted((a, b) => b - a));
+  expect(values.reduce((a, b) => a + b, 0)).toBeCloseTo(1, 5);
+  expect([emotion, confidence]).toEqual(probabilities[0]);
+  expect(anomaly_flag).toBe(anomaly_score! > 0);
+}
+
+describe("predict on one input", () => {
+  it("a picture and a clip", async () => {
+    const prediction = await predict("--image", FACE, "--audio", CLIP, ...BOTH);
+    expectWhole(prediction);
+    expect(prediction).toMatchObject({
+      image: FACE,
+      audio: CLIP,
+      modalities: { image: { present: true, faces: 1 }, audio: { present: true } },
+    });
+    expect(prediction.notes).toEqual([expect.stringContaining("made by label")]);
+  });
+
+  it("a picture alone, a clip alone: the other is missing, and that is said", async () => {
+    const image = await predict("--image", FACE, ...BOTH);
+    expectWhole(image);
+    expect(image.modalities.audio).toEqual({ present: false, cause: "not given" });
+    expect(image.notes).toContain(
+      "the anomaly score fills the missing audio with the training mean",
+    );
+    const audio = await predict("--audio", CLIP, ...BOTH);
+    expectWhole(audio);
+    expect(audio.modalities.image).toEqual({ present: false, cause: "not given" });
+  });
+
+  it("a silent clip, or a picture without a face, counts as missing", async () => {
+    const silent = await predict("--image", FACE, "--audio", SILENT, ...BOTH);
+    expectWhole(silent);
+    expect(silent.modalities.audio).toMatchObject({
+      present: false,
+      cause: expect.stringContaining("silent") as unknown,
+    });
+    const alone = await predict("--image", FACE, ...BOTH);
+    expect(silent.emotion_probs).toEqual(alone.emotion_probs);
+    const faceless = await predict("--image", NO_FACE, "--audio", CLIP, ...BOTH);
+    expectWhole(faceless);
+    expect(faceless.modalities.image).toEqual({ present: false, cause: "no face found" });
+  });
+
+  it("a broken picture beside a good clip costs the picture alone", async () => {
+    writeFileSync(join(folder(), "broken.jpg"), "no picture");
+    const prediction = await predict("--image", "broken.jpg", "--audio", CLIP, ...BOTH);
+    expectWhole(prediction);
+    expect(prediction.modalities.image.cause).toContain(
+      "broken.jpg: cannot be decoded as a picture",
+    );
+  });
+
+  it("one model alone leaves the other's fields null", async () => {
+    const classifier = await predict("--audio", CLIP, "--multimodal", CLASSIFIER, "--json");
+    expect(classifier).toMatchObject({ anomaly_score: null, anomaly_flag: null });
+    expect(classifier.emotion).not.toBeNull();
+    const detector = await predict("--audio", CLIP, "--isolation", DETECTOR);
+    expect(detector).toMatchObject({ emotion: null, confidence: null, emotion_probs: null });
+    expect(detector.anomaly_score).not.toBeNull();
+  });
+
+  it("--top lists the likeliest emotions first", async () => {
+    const { top, emotion_probs } = await predict("--audio", CLIP, "--top", "2", ...BOTH);
+    expect(top).toEqual(
+      Object.entries(emotion_probs!)
+        .slice(0, 2)
+        .map(([emotion, probability]) => ({ emotion, probability })),
+    );
+  });
+
+  it("the built command says the same, to the last digit, on one line with --json", async () => {
+    const args = ["--image", FACE, "--audio", CLIP, ...BOTH];
+    const result = await runCommand("predict", [...args, "--json"], { cwd: folder() });
+    expect(result).toMatchObject({ exitCode: 0, stderr: "" });
+    expect(result.stdout).toMatch(/^[^\n]+\n$/);
+    expect(JSON.parse(result.stdout)).toEqual(await predict(...args));
+  });
+});
+
+describe("predict on a folder", () => {
+  it("gives every picture a prediction and the CSV a row; what fails is named", async () => {
+    const some = join(folder(), "some");
+    mkdirSync(join(some, "deep"), { recursive: true });
+    for (const name of ["a.jpg", "deep/b.jpg"])
+      writeFileSync(join(some, name), readFileSync(join(folder(), FACE)));
+    writeFileSync(join(some, "broken.png"), "no picture");
+    const args = ["--images_dir", "some", "--csv", "out/predictions.csv", ...BOTH];
+    const { predictions, failed } = await predict<Predictions>(...args);
+    expect(predictions.map(({ image }) => image)).toEqual(["some/a.jpg", "some/deep/b.jpg"]);
+    for (const prediction of predictions) expectWhole(prediction);
+    expect(failed).toMatchObject([
+      { image: "some/broken.png", error: expect.stringContaining("cannot be decoded") as unknown },
+    ]);
+    const [header, ...rows] = readFileSync(join(folder(), "out/predictions.csv"), "utf8")
+      .trim()
+      .split("\n");
+    const probabilities = CLASSES.map((name) => `prob_${name}`);
+    expect(header).toBe(
+      `path,emotion,confidence,${probabilities.join(",")},anomaly_score,anomaly_flag`,
+    );
+    expect(rows).toEqual(
+      predictions.map((prediction) =>
+        [
+          prediction.image,
+          prediction.emotion,
+          prediction.confidence,
+          ...CLASSES.map((name) => prediction.emotion_probs![name]),
+          prediction.anomaly_score,
+          Number(prediction.anomaly_flag),
+        ].join(","),
+      ),
+    );
+  });
+
+  it("does so for clips too", async () => {
+    const { predictions, failed } = await predict<Predictions>("--audio-dir", "audio", ...BOTH);
+    expect(predictions).toHaveLength(12);
+    expect(failed).toEqual([]);
+    for (const prediction of predictions) expectWhole(prediction);
+  });
+});
+
+it("an input is embedded as embed embedded it for training, bit for bit", async () => {
+  const { encoders } = readCheckpoint(join(folder(), CLASSIFIER), "--multimodal");
+  const inputs = createInputEncoders(encoders);
+  for (const [file, root] of [
+    ["images.h5", "faces"],
+    ["audio.h5", "audio"],
+  ] as const) {
+    const { splits } = await readEmbeddings(join(folder(), file), "");
+    const { embeddings, paths } = splits.get("all")!;
+    expect(paths).toHaveLength(12);
+    for (const [row, path] of paths.entries()) {
+      const full = join(folder(), root, path);
+      const { embedding } = await (root === "faces" ? inputs.image(full) : inputs.audio(full));
+      const { data, columns } = embeddings;
+      expect(embedding).toEqual(data.slice(row * columns, (row + 1) * columns));
+    }
+  }
+});
+
+describe.skipIf(!hasFfmpeg())("predict on a video (skipped where there is no ffmpeg)", () => {
+  /** Two seconds of a still picture, with or without sound. */
+  function makeVideo(name: string, picture: string, sound: readonly string[]): void {
+    const still = ["-loop", "1", "-t", "2", "-i", picture];
+    const codecs = ["-c:v", "mpeg4", "-q:v", "2", "-pix_fmt", "yuv420p", "-r", "10"];
+    execFileSync(findFfmpeg(), ["-v", "error", "-y", ...still, ...sound, ...codecs, name], {
+      cwd: folder(),
+    });
+  }
+
+  /** A picture of a room with a face in it. */
+  async function drawRoom(name: string): Promise<void> {
+    const face = await sharp(await drawFace({ emotion: "happy", face: 1, seed: 7 }))
+      .resize(200, 200)
+      .toBuffer();
+    await sharp({ create: { width: 640, height: 480, channels: 3, background: "grey" } })
+      .composite([{ input: face, left: 160, top: 60 }])
+      .toFile(join(folder(), name));
+  }
+
+  it("its faces and its sound", async () => {
+    await drawRoom("room.png");
+    makeVideo("talk.mp4", "room.png", ["-i", CLIP, "-c:a", "aac"]);
+    const prediction = await predict("--video", "talk.mp4", "--fps", "3", ...BOTH);
+    expectWhole(prediction);
+    const { image, audio } = prediction.modalities;
+    expect(prediction.video).toBe("talk.mp4");
+    expect(audio).toMatchObject({ present: true });
+    expect(image).toMatchObject({ present: true });
+    expect(image["frames"]).toBeGreaterThanOrEqual(6); // ffmpeg rounds a part of a frame up
+    expect(image["faces"]).toBe(image["frames"]);
+  });
+
+  it("without sound, or without a face, that one is missing; without either there is nothing", async () => {
+    await drawRoom("room.png");
+    makeVideo("mute.mp4", "room.png", []);
+    const mute = await predict("--video", "mute.mp4", ...BOTH);
+    expectWhole(mute);
+    expect(mute.modalities).toMatchObject({ image: { present: true }, audio: { present: false } });
+    makeVideo("voice.mp4", NO_FACE, ["-i", CLIP, "-c:a", "aac"]);
+    const voice = await predict("--video", "voice.mp4", ...BOTH);
+    expectWhole(voice);
+    expect(voice.modalities.audio.present).toBe(true);
+    expect(voice.modalities.image.cause).toMatch(/^no face found in \d+ frames$/);
+    makeVideo("empty.mp4", NO_FACE, []);
+    const args = ["--video", "empty.mp4", ...BOTH];
+    const empty = await runInProcess(createProgram, args, { cwd: folder() });
+    expect(empty).toMatchObject({ exitCode: 1, stdout: "" });
+    expect(empty.stderr).toContain("empty.mp4: holds nothing to predict on (face: no face found");
+  });
+});
+
+function hasFfmpeg(): boolean {
+  try {
+    findFfmpeg();
+    return true;
+  } catch {
+    return false;
+  }
+}
