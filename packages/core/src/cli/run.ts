@@ -46,8 +46,22 @@ export async function runCli(
       if (error.hint !== undefined) io.stderr.write(`  hint: ${error.hint}\n`);
       return EXIT_STATUS[error.code] ?? EXIT_FAILURE;
     }
+    if (isSystemError(error)) {
+      io.stderr.write(`${program.name()}: ${error.message}\n`);
+      io.stderr.write(
+        "  hint: see to the disk's room, the rights and the limits of this machine\n",
+      );
+      return EXIT_FAILURE;
+    }
     throw error;
   }
+}
+
+/** What the user's machine refuses, wherever in the work that was. */
+const SYSTEM_CODES = ["ENOSPC", "EDQUOT", "EROFS", "EACCES", "EPERM", "EIO", "EMFILE", "ENFILE"];
+
+function isSystemError(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && "code" in error && SYSTEM_CODES.includes(String(error.code));
 }
 
 /** Runs a program as this process: Ctrl-C or a TERM signal aborts it once, a second one kills it. */
@@ -61,7 +75,13 @@ export async function runProcess(createProgram: (io: CliIo) => CommandUnknownOpt
     if (error.code === "EPIPE") process.exit(EXIT_OK); // `| head` closed the pipe
     throw error;
   });
-  process.exitCode = await runCli(createProgram(io), process.argv.slice(2), io);
+  try {
+    process.exitCode = await runCli(createProgram(io), process.argv.slice(2), io);
+  } catch (error) {
+    // A fault of ours: the whole stack, and no dump of a library's source beside it.
+    io.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
+    process.exitCode = EXIT_FAILURE;
+  }
   process.off("SIGINT", stop);
   process.off("SIGTERM", stop);
 }

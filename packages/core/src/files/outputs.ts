@@ -37,10 +37,7 @@ export function createOutputs(): Outputs {
     const innermost = dirname(absolute);
     const outermost = makeFolder(innermost, target);
     if (outermost !== undefined) madeFolders.push({ outermost, innermost });
-    const temporary = join(
-      dirname(absolute),
-      `.${basename(absolute)}.tmp-${randomBytes(4).toString("hex")}`,
-    );
+    const temporary = temporaryName(absolute);
     refuseUnwritable(temporary, target);
     staged.push({ temporary, target: absolute });
     return temporary;
@@ -103,7 +100,19 @@ function refuseUnwritable(temporary: string, target: string): void {
   }
 }
 
-function outputError(target: string, cause: unknown): UserError {
+function temporaryName(target: string): string {
+  return join(dirname(target), `.${basename(target)}.tmp-${randomBytes(4).toString("hex")}`);
+}
+
+/** The target of a temporary name that `stage` gave; any other path as it is. */
+function targetOf(temporary: string): string {
+  const [, name] = /^\.(.+)\.tmp-[0-9a-f]{8}$/.exec(basename(temporary)) ?? [];
+  return name === undefined ? temporary : join(dirname(temporary), name);
+}
+
+/** The error of an output that cannot be written; `path` is its target or its temporary name. */
+export function outputError(path: string, cause: unknown): UserError {
+  const target = targetOf(path);
   return new UserError("E_OUTPUT", `${target}: cannot be written (${causeOf(cause)})`, {
     hint: "name a place where you may create files, with room on its disk",
     cause,

@@ -1,6 +1,7 @@
 import type { Dataset, Dtype, File, Group, GuessableDataTypes } from "h5wasm/node";
 import { UserError, causeOf } from "../errors.ts";
 import { requireFile } from "../files/listFiles.ts";
+import { outputError } from "../files/outputs.ts";
 
 export type { Dataset, File, Group } from "h5wasm/node";
 
@@ -64,18 +65,37 @@ export interface H5Writer {
   close(): void;
 }
 
-/** Creates an HDF5 file at `path` (a staged output's temporary path). */
+/**
+ * Creates an HDF5 file at `path` (a staged output's temporary path).
+ * @throws UserError E_OUTPUT, from `edit` or `close`, when it cannot be written: the disk is full
+ */
 export async function createH5(path: string): Promise<H5Writer> {
   const h5wasm = await loadH5wasm();
-  const file = withStillClock(() => new h5wasm.File(path, "w"));
-  let open = true;
+  let state: "open" | "failed" | "closed" = "open";
+  const write = <T>(work: () => T): T => {
+    try {
+      return withStillClock(work);
+    } catch (error) {
+      if (!causeOf(error).startsWith(HDF5_ERROR)) throw error;
+      if (state === "failed") return undefined as T; // closing it cannot write what could not be written
+      state = "failed";
+      throw outputError(path, new Error(writeCause(error)));
+    }
+  };
+  const file = write(() => new h5wasm.File(path, "w"));
   return {
-    edit: (change) => withStillClock(() => change(file)),
+    edit: (change) => write(() => change(file)),
     close: () => {
-      if (open) withStillClock(() => file.close());
-      open = false;
+      if (state !== "closed") write(() => file.close());
+      state = "closed";
     },
   };
+}
+
+/** The system's own words where HDF5 quotes them ("No space left on device"), else HDF5's. */
+function writeCause(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  return /error message = '([^']+)'/.exec(text)?.[1] ?? hdf5Cause(error);
 }
 
 function withStillClock<T>(work: () => T): T {

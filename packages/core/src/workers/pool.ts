@@ -43,9 +43,11 @@ export async function* mapInWorkers<Job, Result>(
   const count = Math.min(options.workers, jobs.length);
 
   const settle = (worker: Worker, index: number, outcome: Outcome<Result>): void => {
+    const load = alive.get(worker);
+    if (load === undefined) return; // it was ended while its message was on the way
     alive.set(
       worker,
-      (alive.get(worker) ?? []).filter((held) => held !== index),
+      load.filter((held) => held !== index),
     );
     outcomes.set(index, outcome);
     feedAll();

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -80,6 +80,17 @@ test("a file of the Python service: class ids, fixed-length strings, no more tha
   expect([...read.rows.imagePresent]).toEqual([1, 1]);
   expect(read.imageEncoder.model).toBe("unknown");
 });
+
+test.skipIf(!existsSync("/dev/full"))(
+  "a full disk is said so, without HDF5's own report",
+  async () => {
+    const writing = writeEmbeddings("/dev/full", content);
+    await expect(writing).rejects.toMatchObject({
+      code: "E_OUTPUT",
+      message: "/dev/full: cannot be written (No space left on device)",
+    });
+  },
+);
 
 describe("what cannot be used is refused", () => {
   test("a missing file", async () => {
