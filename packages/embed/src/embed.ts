@@ -1,7 +1,5 @@
 import { dirname, join } from "node:path";
-import type { OnProgress } from "@emotion-service/core/cli/progress";
 import { UserError } from "@emotion-service/core/errors";
-import type { FaceCrop } from "@emotion-service/core/face/faceCrop";
 import { stemOf } from "@emotion-service/core/files/listFiles";
 import { countBy, writeCsv } from "@emotion-service/core/files/manifest";
 import { withOutputs } from "@emotion-service/core/files/outputs";
@@ -12,6 +10,7 @@ import {
 } from "@emotion-service/core/hdf5/embeddings";
 import {
   type Embedded,
+  type EmbedRun,
   type EmbeddedRow,
   embedAudioFeatures,
   embedAudioFiles,
@@ -19,7 +18,7 @@ import {
 } from "./embedRows.ts";
 import { splitOf } from "./splitOf.ts";
 
-export interface EmbedOptions {
+export interface EmbedOptions extends EmbedRun {
   /** Exactly one of the three inputs is given. */
   readonly imagesDir: string | undefined;
   readonly audioH5: string | undefined;
@@ -27,12 +26,7 @@ export interface EmbedOptions {
   readonly outH5: string;
   /** auto, face, audio_stats; others come with an error that says why not */
   readonly model: string;
-  readonly faceCrop: FaceCrop;
-  readonly batchSize: number;
-  readonly workers: number;
   readonly manifestName: string | undefined;
-  readonly onProgress?: OnProgress;
-  readonly signal?: AbortSignal | undefined;
 }
 
 export interface EmbedSummary {

@@ -1,6 +1,8 @@
 import { audioStats, audioStatsEncoder } from "@emotion-service/core/audio/audioStats";
 import { DEFAULT_LOG_MEL } from "@emotion-service/core/audio/logMel";
+import type { OnProgress } from "@emotion-service/core/cli/progress";
 import { throwIfAborted } from "@emotion-service/core/errors";
+import type { FaceCrop } from "@emotion-service/core/face/faceCrop";
 import { faceEncoderInfo } from "@emotion-service/core/face/faceEncoder";
 import {
   AUDIO_EXTENSIONS,
@@ -12,8 +14,17 @@ import { readPreprocessedAudio } from "@emotion-service/core/hdf5/preprocessedAu
 import { factsOf } from "@emotion-service/core/labels";
 import { mapInWorkers } from "@emotion-service/core/workers/pool";
 import type { AudioSettings } from "./audioWorker.ts";
-import type { EmbedOptions } from "./embed.ts";
 import type { FaceBatch, FaceSettings } from "./faceWorker.ts";
+
+/** How inputs are embedded, whatever they are. */
+export interface EmbedRun {
+  readonly faceCrop: FaceCrop;
+  /** Pictures a forward pass. */
+  readonly batchSize: number;
+  readonly workers: number;
+  readonly onProgress?: OnProgress;
+  readonly signal?: AbortSignal | undefined;
+}
 
 /** What became of one input. */
 export interface EmbeddedRow {
@@ -31,7 +42,7 @@ export interface Embedded {
 }
 
 /** Pictures → face embeddings, in worker threads. */
-export async function embedImages(folder: string, options: EmbedOptions): Promise<Embedded> {
+export async function embedImages(folder: string, options: EmbedRun): Promise<Embedded> {
   const paths = listFiles(folder, IMAGE_EXTENSIONS, "--images_dir");
   const encoder = faceEncoderInfo(options.faceCrop);
   const batches: string[][] = [];
@@ -63,7 +74,7 @@ export async function embedImages(folder: string, options: EmbedOptions): Promis
 }
 
 /** Audio files → audio_stats at the default feature settings, in worker threads. */
-export async function embedAudioFiles(folder: string, options: EmbedOptions): Promise<Embedded> {
+export async function embedAudioFiles(folder: string, options: EmbedRun): Promise<Embedded> {
   const paths = listFiles(folder, AUDIO_EXTENSIONS, "--audio_dir");
   const settings: AudioSettings = { folder, config: DEFAULT_LOG_MEL };
   const outcomes = mapInWorkers<string, Float32Array>(paths, {
@@ -87,7 +98,7 @@ export async function embedAudioFiles(folder: string, options: EmbedOptions): Pr
 }
 
 /** Preprocessed audio → audio_stats; labels are the file's own. */
-export async function embedAudioFeatures(file: string, options: EmbedOptions): Promise<Embedded> {
+export async function embedAudioFeatures(file: string, options: EmbedRun): Promise<Embedded> {
   return readPreprocessedAudio(file, "--audio_h5", ({ config, paths }, features) => {
     const rows: EmbeddedRow[] = [];
     for (const row of features) {

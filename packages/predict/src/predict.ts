@@ -11,7 +11,7 @@ import {
 import { withOutputs } from "@emotion-service/core/files/outputs";
 import { type Embedded, type InputEncoders, createInputEncoders } from "./embedInput.ts";
 import { type Models, loadModels } from "./models.ts";
-import { type Prediction, scoreInput } from "./scoreInput.ts";
+import { type Input, type Prediction, scoreInput } from "./scoreInput.ts";
 import { writePredictionCsv } from "./writePredictionCsv.ts";
 
 export interface PredictOptions {
@@ -30,13 +30,6 @@ export interface PredictOptions {
   readonly fps: number;
   readonly onProgress?: OnProgress;
   readonly signal?: AbortSignal | undefined;
-}
-
-/** What is to be predicted on: a video, or a picture, a clip, or both of one person. */
-export interface Input {
-  readonly video?: string;
-  readonly image?: string;
-  readonly audio?: string;
 }
 
 interface FailedInput extends Input {

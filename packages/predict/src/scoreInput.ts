@@ -7,7 +7,13 @@ import { predictFusion } from "@emotion-service/core/model/train";
 import type { AnomalyModel } from "@emotion-service/core/anomaly/modelFile";
 import type { Embedded } from "./embedInput.ts";
 import type { Classifier, Models } from "./models.ts";
-import type { Input } from "./predict.ts";
+
+/** What is to be predicted on: a video, or a picture, a clip, or both of one person. */
+export interface Input {
+  readonly video?: string;
+  readonly image?: string;
+  readonly audio?: string;
+}
 
 /** What is told of one input. Emotion fields are null without a classifier, anomaly fields without a detector. */
 export interface Prediction extends Input {

@@ -1,6 +1,6 @@
 import { table } from "@emotion-service/core/cli/table";
 import type { ClassificationMetrics } from "@emotion-service/core/metrics/classification";
-import type { TrainReport } from "./trainMultimodal.ts";
+import type { TrainReport } from "./report.ts";
 
 const CONDITION_NAMES: Readonly<Record<string, string>> = {
   image_only: "image alone",

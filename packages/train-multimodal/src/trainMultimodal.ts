@@ -34,6 +34,7 @@ import {
 } from "@emotion-service/core/model/train";
 import { createRandom } from "@emotion-service/core/random";
 import { type ReadOptions, type Sets, readSets } from "./readSets.ts";
+import type { TrainReport } from "./report.ts";
 import { writeReports } from "./writeReports.ts";
 
 export interface TrainMultimodalOptions extends Omit<ReadOptions, "seed"> {
@@ -43,27 +44,6 @@ export interface TrainMultimodalOptions extends Omit<ReadOptions, "seed"> {
   readonly settings: TrainSettings;
   readonly onProgress?: OnProgress;
   readonly signal?: AbortSignal | undefined;
-}
-
-/** The result of a training; `--json` prints it. */
-export interface TrainReport {
-  readonly classes: readonly string[];
-  readonly modalities: readonly Modality[];
-  /** "label": the two modalities of a row are of different people. */
-  readonly match_by: string;
-  readonly backend: string;
-  readonly parameters: number;
-  readonly epochs: number;
-  readonly best_epoch: number;
-  /** Of the best checkpoint. */
-  readonly train: ClassificationMetrics;
-  readonly val: ClassificationMetrics;
-  readonly test: ClassificationMetrics | null;
-  /** The best checkpoint with one modality withheld, on test (or val): how well it holds up. */
-  readonly conditions: Readonly<Record<string, ClassificationMetrics>>;
-  readonly history: readonly EpochRecord[];
-  /** checkpoints, history, plots */
-  readonly files: readonly string[];
 }
 
 /** Pairs → a trained classifier: read, standardise, train, save the best and the last, measure the best. */

@@ -6,7 +6,7 @@ import type { EpochRecord } from "@emotion-service/core/model/train";
 import { confusionMatrix } from "@emotion-service/core/plot/confusionMatrix";
 import { learningCurves } from "@emotion-service/core/plot/learningCurves";
 import { type ChartSpec, renderPng } from "@emotion-service/core/plot/render";
-import type { TrainReport } from "./trainMultimodal.ts";
+import type { TrainReport } from "./report.ts";
 
 const HISTORY_COLUMNS = [
   "epoch",

@@ -1,11 +1,16 @@
 import type { KernelConfig, KernelFunc, TensorInfo } from "@tensorflow/tfjs";
-import type { Tf } from "./backend.ts";
+
+/** The part of TensorFlow.js that knows the kernels. */
+type Registry = Pick<
+  typeof import("@tensorflow/tfjs"),
+  "getKernel" | "registerKernel" | "unregisterKernel"
+>;
 
 /**
  * Kernels of the wasm backend that training needs to be faster: its BatchMatMul multiplies transposed matrices on a slow
  * path, which is nine tenths of a gradient's time. Ours transposes first and then calls the original.
  */
-export function registerWasmKernels(tf: Tf): void {
+export function registerWasmKernels(tf: Registry): void {
   const original = kernelFunc(tf, "BatchMatMul");
   if ((original as { transposesFirst?: boolean }).transposesFirst === true) return;
   const kernelFuncNew: KernelFunc = ({ inputs, backend, attrs }) => {
@@ -34,7 +39,7 @@ export function registerWasmKernels(tf: Tf): void {
   tf.registerKernel({ kernelName: "BatchMatMul", backendName: "wasm", kernelFunc: kernelFuncNew });
 }
 
-function kernelFunc(tf: Tf, name: string): KernelFunc {
+function kernelFunc(tf: Registry, name: string): KernelFunc {
   const kernel: KernelConfig | undefined = tf.getKernel(name, "wasm");
   if (kernel === undefined) throw new Error(`the wasm backend lacks the kernel ${name}`);
   return kernel.kernelFunc;
