@@ -3,6 +3,10 @@ import { describe, expect, it } from "vitest";
 import { writeEmbeddings } from "../packages/core/src/hdf5/embeddings.ts";
 import type { EncoderInfo } from "../packages/core/src/hdf5/encoder.ts";
 import { writePaired } from "../packages/core/src/hdf5/paired.ts";
+import {
+  type FeatureRow,
+  readPreprocessedAudio,
+} from "../packages/core/src/hdf5/preprocessedAudio.ts";
 import { temporaryFolder } from "./command.ts";
 import { h5pyPython, runPython } from "./python.ts";
 
@@ -142,4 +146,50 @@ describe.skipIf(python === undefined)("h5py reads", () => {
       }),
     });
   });
+});
+
+/** The Python service's own ragged form: a flat list of n_mels · frames values a row. */
+const WRITE_VLEN = `
+import sys, h5py, numpy as np
+with h5py.File(sys.argv[1], "w") as file:
+    group = file.create_group("features")
+    flat = group.create_dataset("vlen_flat", (2,), dtype=h5py.vlen_dtype("f4"))
+    flat[0] = np.array([[-1, -2, -3], [-4, -5, -6]], "f4").ravel()
+    flat[1] = np.arange(int(sys.argv[2]), dtype="f4")
+    for name, values in (("labels", ["ANG", "sad"]), ("paths", ["a.wav", "b.wav"])):
+        group.create_dataset(name, data=values, dtype=h5py.string_dtype())
+    file.attrs.update(sr=16000, n_fft=1024, hop_length=512, n_mels=2, fixed_duration=0.0)
+print("null")
+`;
+
+describe.skipIf(python === undefined)("h5py writes", () => {
+  const read = async (values: number): Promise<FeatureRow[]> => {
+    const path = join(temporaryFolder(), "vlen.h5");
+    runPython(python ?? "", WRITE_VLEN, [path, String(values)]);
+    return readPreprocessedAudio(path, "--audio_h5", (_, rows) => [...rows]);
+  };
+
+  it("audio features as the Python service's lists", async () => {
+    expect(await read(4)).toEqual([
+      {
+        features: Float32Array.of(-1, -2, -3, -4, -5, -6),
+        frames: 3,
+        label: "angry",
+        path: "a.wav",
+      },
+      { features: Float32Array.of(0, 1, 2, 3), frames: 2, label: "sad", path: "b.wav" },
+    ]);
+  });
+
+  it.each([0, 3])(
+    "a list of %i values, which are no frames of 2 bands, is refused",
+    async (values) => {
+      await expect(read(values)).rejects.toMatchObject({
+        code: "E_LAYOUT",
+        message: expect.stringContaining(
+          `must have a multiple of 2 values (n_mels), has ${values}`,
+        ),
+      });
+    },
+  );
 });

@@ -8,13 +8,14 @@ import type { CommandResult } from "./command.ts";
 export async function runInProcess(
   createProgram: (io: CliIo) => Parameters<typeof runCli>[0],
   args: readonly string[],
-  { cwd }: { readonly cwd: string },
+  { cwd, signal }: { readonly cwd: string; readonly signal?: AbortSignal },
 ): Promise<CommandResult> {
   let stdout = "";
   let stderr = "";
   const io: CliIo = {
     stdout: { write: (text: string) => ((stdout += text), true) },
     stderr: { write: (text: string) => ((stderr += text), true) },
+    ...(signal === undefined ? {} : { signal }),
   };
   const before = process.cwd();
   process.chdir(cwd);

@@ -1,4 +1,4 @@
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { UserError } from "@emotion-service/core/errors";
 import { stemOf } from "@emotion-service/core/files/listFiles";
 import { countBy, writeCsv } from "@emotion-service/core/files/manifest";
@@ -79,6 +79,10 @@ function chooseInput(options: EmbedOptions): () => Promise<Embedded> {
     return () => embedImages(imagesDir, options);
   }
   requireModel(options.model, "audio_stats", "sound");
+  if (audioH5 !== undefined && resolve(audioH5) === resolve(options.outH5))
+    throw new UserError("E_FLAG", `--out_h5 ${options.outH5}: would replace the input`, {
+      hint: "give the embeddings another name",
+    });
   return audioH5 === undefined
     ? () => embedAudioFiles(audioDir ?? "", options)
     : () => embedAudioFeatures(audioH5, options);

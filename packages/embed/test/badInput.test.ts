@@ -56,6 +56,12 @@ describe("refused, with a cause, and nothing left behind", () => {
       1,
       /--audio_h5 nowhere\.h5: no such file/,
     ],
+    [
+      "an output that is the input",
+      ["--audio_h5", "text.h5", "--out_h5", "./text.h5"],
+      2,
+      /--out_h5 \.\/text\.h5: would replace the input/,
+    ],
     ["not HDF5", ["--audio_h5", "text.h5", ...out], 1, /cannot be read as HDF5/],
     [
       "a lacking dataset",

@@ -1,7 +1,7 @@
-import { readFileSync, statSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { UserError, causeOf } from "@emotion-service/core/errors";
-import { extensionOf, requireFile } from "@emotion-service/core/files/listFiles";
+import { extensionOf, requireFile, statOf } from "@emotion-service/core/files/listFiles";
 
 interface WeightFacts {
   readonly name: string;
@@ -51,11 +51,11 @@ const OTHER_FORMATS: Readonly<Record<string, string>> = {
  * @throws UserError when the path is missing, is of another program, or holds no model.
  */
 export function inspectModel(path: string): ModelReport {
-  const isFolder = statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+  const isFolder = statOf(path)?.isDirectory() === true;
   const jsonPath = isFolder ? join(path, "model.json") : path;
   if (!isFolder) requireFile(path, "<path>");
   refuseOtherFormats(path);
-  if (statSync(jsonPath, { throwIfNoEntry: false }) === undefined)
+  if (statOf(jsonPath) === undefined)
     throw new UserError("E_LAYOUT", `<path> ${path}: is no model folder, it lacks model.json`, {
       hint: "name a folder that train-multimodal wrote (multimodal_best) or a file of train-anomaly",
     });
@@ -139,7 +139,7 @@ const BYTES: Readonly<Record<string, number>> = {
 };
 
 function weightProblems(path: string, needed: number): string[] {
-  const size = statSync(path, { throwIfNoEntry: false })?.size;
+  const size = statOf(path)?.size;
   if (size === undefined) return [`${path} is missing`];
   if (size < needed) return [`${path} must have at least ${needed} bytes, has ${size}`];
   return [];

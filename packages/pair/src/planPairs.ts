@@ -1,4 +1,5 @@
 import { UserError, causeOf } from "@emotion-service/core/errors";
+import { countBy } from "@emotion-service/core/files/manifest";
 import { createRandom } from "@emotion-service/core/random";
 import { type MatchOptions, chooseMatching } from "./choose.ts";
 import { labelCandidates, matchByLabel } from "./matchLabel.ts";
@@ -213,7 +214,7 @@ function onlyClasses(
   const kept = new Set(wanted.flatMap(itemsOf));
   const others = samples.flatMap(itemsOf).filter((item) => !kept.has(item));
   const rest = leftovers.filter(({ items: [item] }) => isWanted(item?.label ?? ""));
-  const restOthers = leftovers.filter((leftover) => !rest.includes(leftover));
+  const restOthers = leftovers.filter(({ items: [item] }) => !isWanted(item?.label ?? ""));
   const dropped = unwanted([...others, ...restOthers.flatMap(({ items }) => items)]);
   return { samples: wanted, leftovers: [...rest, ...dropped] };
 }
@@ -236,9 +237,10 @@ function nothingPairs(
   audio: readonly Item[],
   dropped: readonly Leftover[],
 ): UserError {
+  const [[commonest] = []] = countBy(dropped.map(({ cause }) => cause));
   return new UserError(
     "E_INPUT_EMPTY",
-    `nothing pairs by ${matchBy}: no row of the ${images.length} images, such as ${exampleOf(images)}, goes with any of the ${audio.length} clips, such as ${exampleOf(audio)}; most often: ${dropped[0]?.cause ?? "no cause"}`,
+    `nothing pairs by ${matchBy}: no row of the ${images.length} images, such as ${exampleOf(images)}, goes with any of the ${audio.length} clips, such as ${exampleOf(audio)}; most often: ${commonest ?? "no cause"}`,
     { hint: "try another --match_by, or name the pairs in a file with --manifest" },
   );
 }

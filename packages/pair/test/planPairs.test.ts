@@ -127,6 +127,14 @@ function planOrNothing(...input: Parameters<typeof planPairs>): Plan | undefined
   }
 }
 
+test("where nothing pairs, the commonest cause is told", () => {
+  const images = items("image", ["sad/a.png", "happy/b.png"]);
+  const audio = items("audio", ["angry/1.wav", "angry/2.wav", "angry/3.wav"]);
+  expect(() => planPairs(images, audio, { ...defaults, matchBy: "label" })).toThrow(
+    /most often: no image of the class angry$/,
+  );
+});
+
 describe("whatever the input", () => {
   const options = fc.record({
     matchBy: fc.constantFrom("auto", "name", "id", "label" as const),

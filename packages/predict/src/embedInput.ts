@@ -1,7 +1,7 @@
 import { audioStats, audioStatsEncoder } from "@emotion-service/core/audio/audioStats";
 import { decodeAudio } from "@emotion-service/core/audio/decode";
 import { type LogMelConfig, createLogMelExtractor } from "@emotion-service/core/audio/logMel";
-import { UserError, causeOf } from "@emotion-service/core/errors";
+import { UserError, causeOf, throwIfAborted } from "@emotion-service/core/errors";
 import { FACE_CROPS, type FaceCrop } from "@emotion-service/core/face/faceCrop";
 import {
   type FaceEncoder,
@@ -22,7 +22,7 @@ export interface InputEncoders {
   image(path: string): Promise<Embedded>;
   audio(path: string): Promise<Embedded>;
   /** The mean over the faces of a video's frames. */
-  videoFaces(path: string, fps: number): Promise<Embedded>;
+  videoFaces(path: string, fps: number, signal?: AbortSignal): Promise<Embedded>;
 }
 
 /** Frames of a video that go through the network at once. */
@@ -43,8 +43,10 @@ export function createInputEncoders(encoders: {
       if (encoders.audio === undefined) return NOT_USED;
       return (sound ??= createAudioEncoder(encoders.audio))(path);
     },
-    videoFaces: async (path, fps) =>
-      encoders.image === undefined ? NOT_USED : embedVideoFaces(await faceEncoder(), path, fps),
+    videoFaces: async (path, fps, signal) =>
+      encoders.image === undefined
+        ? NOT_USED
+        : embedVideoFaces(await faceEncoder(), videoFrames(path, fps), signal),
   };
 }
 
@@ -103,7 +105,11 @@ async function findFace(
   }
 }
 
-async function embedVideoFaces(encoder: FaceEncoder, path: string, fps: number): Promise<Embedded> {
+async function embedVideoFaces(
+  encoder: FaceEncoder,
+  pictures: AsyncIterable<RgbImage>,
+  signal: AbortSignal | undefined,
+): Promise<Embedded> {
   const sum = new Float64Array(encoder.info.dim);
   let frames = 0;
   let faces = 0;
@@ -117,7 +123,8 @@ async function embedVideoFaces(encoder: FaceEncoder, path: string, fps: number):
     faces += held.length;
     held = [];
   };
-  for await (const frame of videoFrames(path, fps)) {
+  for await (const frame of pictures) {
+    throwIfAborted(signal);
     frames += 1;
     const face = await findFace(encoder, frame, "on");
     if (face !== undefined) held.push(face);

@@ -121,12 +121,14 @@ async function predictInput(
   input: Input,
   models: Models,
   encoders: InputEncoders,
-  { fps, top }: PredictOptions,
+  { fps, top, signal }: PredictOptions,
 ): Promise<Prediction> {
   const image = await embedPart(input.image ?? input.video, (path) =>
-    input.video === undefined ? encoders.image(path) : encoders.videoFaces(path, fps),
+    input.video === undefined ? encoders.image(path) : encoders.videoFaces(path, fps, signal),
   );
+  throwIfAborted(signal); // Ctrl-C ends ffmpeg too, and what it left undone is no missing modality
   const audio = await embedPart(input.audio ?? input.video, (path) => encoders.audio(path));
+  throwIfAborted(signal);
   if (image.embedding === undefined && audio.embedding === undefined)
     throw new UserError(
       "E_INPUT_BROKEN",

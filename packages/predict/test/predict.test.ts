@@ -39,6 +39,14 @@ function expectWhole(prediction: Prediction): void {
   expect(anomaly_flag).toBe(anomaly_score! > 0);
 }
 
+it("a run that was stopped prints no prediction", async () => {
+  const result = await runInProcess(createProgram, ["--audio", CLIP, ...BOTH], {
+    cwd: folder(),
+    signal: AbortSignal.abort(),
+  });
+  expect(result).toMatchObject({ exitCode: 130, stdout: "" });
+});
+
 describe("predict on one input", () => {
   it("a picture and a clip", async () => {
     const prediction = await predict("--image", FACE, "--audio", CLIP, ...BOTH);

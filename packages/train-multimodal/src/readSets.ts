@@ -185,6 +185,10 @@ function holdOut(all: Dataset, { seed, onNotice }: ReadOptions): { train: Datase
   onNotice(
     `no --val_h5: ${held.size} of ${groups.length} speakers (${rows} rows) are held out for validation`,
   );
+  if (all.matchBy === "label" && all.image !== undefined)
+    onNotice(
+      "pairs made by label: one picture may go with speakers of both parts; pair's own _val file, by --val_h5, has pictures apart too",
+    );
   const indices = (inside: boolean): number[] =>
     [...all.groups.keys()].filter((row) => held.has(all.groups[row] ?? "") === inside);
   return { train: selectRows(all, indices(false)), val: selectRows(all, indices(true)) };

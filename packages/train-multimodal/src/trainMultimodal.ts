@@ -198,7 +198,7 @@ function lastFolder({ saveDir }: TrainMultimodalOptions): string {
 function saveCheckpoint(folder: string, checkpoint: Checkpoint): void {
   const outputs = createOutputs();
   try {
-    writeCheckpoint(outputs.stage(folder), checkpoint);
+    writeCheckpoint(outputs.stage(folder, "folder"), checkpoint);
     outputs.commit();
   } finally {
     outputs.discard();
@@ -209,7 +209,7 @@ function saveCheckpoint(folder: string, checkpoint: Checkpoint): void {
 function refuseUnwritable(saveDir: string): void {
   const outputs = createOutputs();
   try {
-    outputs.stage(join(saveDir, "multimodal_best"));
+    outputs.stage(join(saveDir, "multimodal_best"), "folder");
   } finally {
     outputs.discard();
   }

@@ -45,6 +45,15 @@ describe("without a validation file", () => {
     expect(new Set(drawn.map(String)).size).toBeGreaterThan(1);
   });
 
+  it("pairs by label: says that one picture may stand in both parts", async () => {
+    const said = async (options: Partial<ReadOptions>) =>
+      (await read({ matchBy: "label" }, options)).notices.filter((line) =>
+        line.includes("picture"),
+      );
+    expect(await said({})).toEqual([expect.stringContaining("--val_h5, has pictures apart too")]);
+    expect(await said({ modalities: ["audio"] })).toEqual([]);
+  });
+
   it("two speakers: one each", async () => {
     const { train, val } = await read({ speakers: 2 });
     expect([new Set(train.groups).size, new Set(val.groups).size]).toEqual([1, 1]);

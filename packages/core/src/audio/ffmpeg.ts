@@ -1,6 +1,6 @@
 import { accessSync, constants } from "node:fs";
 import { createRequire } from "node:module";
-import { delimiter, join } from "node:path";
+import { delimiter, join, resolve } from "node:path";
 import { PassThrough, type Readable } from "node:stream";
 import { UserError, causeOf } from "../errors.ts";
 
@@ -71,9 +71,9 @@ export async function runFfmpeg(input: string, output: FfmpegOutput): Promise<Re
   const { default: ffmpeg } = await import("fluent-ffmpeg");
   // The stream ends when ffmpeg has ended well, not when its pipe closes: an error may be on its way.
   let hasSucceeded = (): void => {};
-  const success = new Promise<void>((resolve) => (hasSucceeded = resolve));
+  const success = new Promise<void>((settle) => (hasSucceeded = settle));
   const stream = new PassThrough({ flush: (done) => void success.then(() => done()) });
-  const command = ffmpeg(input)
+  const command = ffmpeg(resolve(input)) // of "12:30.mp4" ffmpeg would take "12:" for a protocol
     .setFfmpegPath(program)
     .inputOptions(["-nostdin", "-protocol_whitelist", "file,pipe"])
     .outputOptions([...output.options])

@@ -1,4 +1,4 @@
-import { type Dirent, readdirSync, realpathSync, statSync } from "node:fs";
+import { type Dirent, type Stats, readdirSync, realpathSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { UserError, causeOf } from "../errors.ts";
 
@@ -41,9 +41,23 @@ export const VIDEO_EXTENSIONS: readonly string[] = [
   ".mpeg",
 ];
 
+/** How the system says that nothing is at a path: not there, below a file, a link to itself, a name that cannot be. */
+const NOTHING_THERE = ["ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG"];
+
+/** What is at `path` (links followed), or undefined where nothing is. */
+export function statOf(path: string): Stats | undefined {
+  try {
+    return statSync(path);
+  } catch (error) {
+    if (error instanceof Error && "code" in error && NOTHING_THERE.includes(String(error.code)))
+      return undefined;
+    throw error;
+  }
+}
+
 /** Throws unless `path` is a folder that exists; `flag` names where it came from. */
 export function requireFolder(path: string, flag: string): void {
-  const stat = statSync(path, { throwIfNoEntry: false });
+  const stat = statOf(path);
   if (stat === undefined)
     throw new UserError("E_INPUT_MISSING", `${flag} ${path}: no such folder`, {
       hint: "check the spelling; a relative path starts at the folder the command runs in",
@@ -56,7 +70,7 @@ export function requireFolder(path: string, flag: string): void {
 
 /** Throws unless `path` is a file that exists; `flag` names where it came from. */
 export function requireFile(path: string, flag: string): void {
-  const stat = statSync(path, { throwIfNoEntry: false });
+  const stat = statOf(path);
   if (stat === undefined)
     throw new UserError("E_INPUT_MISSING", `${flag} ${path}: no such file`, {
       hint: "check the spelling; a relative path starts at the folder the command runs in",
@@ -81,9 +95,7 @@ export function listFiles(folder: string, extensions: readonly string[], flag: s
     for (const entry of readFolder(join(folder, relative))) {
       if (entry.name.startsWith(".")) continue;
       const path = relative === "" ? entry.name : `${relative}/${entry.name}`;
-      const stat = entry.isSymbolicLink()
-        ? statSync(join(folder, path), { throwIfNoEntry: false })
-        : entry;
+      const stat = entry.isSymbolicLink() ? statOf(join(folder, path)) : entry;
       if (stat?.isDirectory() === true) visit(path);
       else if (stat?.isFile() === true && wanted.has(extensionOf(path))) found.push(path);
     }

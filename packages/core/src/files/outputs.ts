@@ -4,6 +4,7 @@ import {
   fsyncSync,
   mkdirSync,
   openSync,
+  readdirSync,
   renameSync,
   rmdirSync,
   rmSync,
@@ -17,8 +18,8 @@ import { UserError, causeOf } from "../errors.ts";
  * them all, `discard` removes them. So a target is whole or it is not there.
  */
 export interface Outputs {
-  /** A temporary path to write for `target` (a file, or a folder that the caller makes there). */
-  stage(target: string): string;
+  /** A temporary path to write for `target`: a file, or a folder that the caller makes there. */
+  stage(target: string, kind?: "file" | "folder"): string;
   /** Syncs every staged output and gives it its name, replacing what stood there. */
   commit(): void;
   /** Removes what was staged and not committed. Safe to call at any time. */
@@ -26,9 +27,9 @@ export interface Outputs {
 }
 
 export function createOutputs(): Outputs {
-  const staged: { temporary: string; target: string }[] = [];
+  const staged: { temporary: string; target: string; kind: "file" | "folder" }[] = [];
   const madeFolders: { outermost: string; innermost: string }[] = [];
-  const stage = (target: string): string => {
+  const stage = (target: string, kind: "file" | "folder" = "file"): string => {
     const absolute = resolve(target);
     if (staged.some((output) => output.target === absolute))
       throw new UserError("E_FLAG", `${target}: must be one output, is the name of two`, {
@@ -39,12 +40,13 @@ export function createOutputs(): Outputs {
     if (outermost !== undefined) madeFolders.push({ outermost, innermost });
     const temporary = temporaryName(absolute);
     refuseUnwritable(temporary, target);
-    staged.push({ temporary, target: absolute });
+    refuseOtherKind(absolute, kind);
+    staged.push({ temporary, target: absolute, kind });
     return temporary;
   };
   const commit = (): void => {
-    for (const { temporary } of staged) sync(temporary);
-    for (const output of staged) refuseOtherKind(output.temporary, output.target);
+    for (const { temporary } of staged) syncAll(temporary);
+    for (const { target, kind } of staged) refuseOtherKind(target, kind);
     for (const output of staged) giveName(output.temporary, output.target);
     for (const folder of new Set(staged.map(({ target }) => dirname(target)))) sync(folder);
     staged.length = 0;
@@ -119,6 +121,12 @@ export function outputError(path: string, cause: unknown): UserError {
   });
 }
 
+/** Flushes a file, or a folder and what is in it, to the disk. */
+function syncAll(path: string): void {
+  if (statSync(path).isDirectory()) for (const name of readdirSync(path)) syncAll(join(path, name));
+  sync(path);
+}
+
 function sync(path: string): void {
   const descriptor = openSync(path, "r");
   try {
@@ -129,11 +137,11 @@ function sync(path: string): void {
 }
 
 /** A folder must not take the place of a file, nor a file that of a folder: it is somebody's own. */
-function refuseOtherKind(temporary: string, target: string): void {
+function refuseOtherKind(target: string, wanted: "file" | "folder"): void {
   const old = statSync(target, { throwIfNoEntry: false });
-  if (old === undefined || old.isDirectory() === statSync(temporary).isDirectory()) return;
+  if (old === undefined) return;
   const kind = old.isDirectory() ? "folder" : "file";
-  throw outputError(target, new Error(`a ${kind} of that name is in the way`));
+  if (kind !== wanted) throw outputError(target, new Error(`a ${kind} of that name is in the way`));
 }
 
 /** rename(2); a folder cannot replace a full one in one step, so the old one steps aside first. */

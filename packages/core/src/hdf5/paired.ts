@@ -11,6 +11,7 @@ import {
   readMatrix,
   readStrings,
   requireDataset,
+  toFloat32,
   writeArray,
   writeAttributes,
   writeStrings,
@@ -108,7 +109,9 @@ export async function readPaired(
     );
     const optional = (name: string): string[] | undefined => {
       const dataset = findDataset(file, name);
-      return dataset && readStrings(dataset);
+      const values = dataset && readStrings(dataset);
+      if (values !== undefined) requireRows(path, `${name}, paths`, values.length, paths.length);
+      return values;
     };
     const attributes = readAttributes(file);
     return {
@@ -120,8 +123,8 @@ export async function readPaired(
         imagePaths: optional("image_paths") ?? paths,
         audioPaths: optional("audio_paths") ?? paths,
         groups: optional("groups") ?? paths.map((name) => speakerOf(name) ?? name),
-        imagePresent: readFlags(file, "image_present", paths.length),
-        audioPresent: readFlags(file, "audio_present", paths.length),
+        imagePresent: readFlags(file, "image_present", paths.length, path),
+        audioPresent: readFlags(file, "audio_present", paths.length, path),
       },
       imageEncoder: encoderFromAttributes(attributes, image.columns, "image_"),
       audioEncoder: encoderFromAttributes(attributes, audio.columns, "audio_"),
@@ -139,7 +142,11 @@ export async function readRawLabels(path: string, flag: string): Promise<string[
   );
 }
 
-function readFlags(file: Group, name: string, rows: number): Uint8Array {
-  const value: unknown = findDataset(file, name)?.value;
-  return value instanceof Uint8Array ? value : new Uint8Array(rows).fill(1);
+/** Presence flags [N] of any number type, or h5py's bool: 1 where they are not 0; 1 throughout where there are none. */
+function readFlags(file: Group, name: string, rows: number, path: string): Uint8Array {
+  const dataset = findDataset(file, name);
+  if (dataset === undefined) return new Uint8Array(rows).fill(1);
+  const flags = toFloat32(dataset.value, dataset.path, path);
+  requireRows(path, `${name}, paths`, flags.length, rows);
+  return Uint8Array.from(flags, (flag) => Number(flag !== 0));
 }

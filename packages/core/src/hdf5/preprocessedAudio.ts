@@ -149,7 +149,7 @@ export interface PreprocessedAudio {
 }
 
 /**
- * Reads preprocessed audio, a batch of rows at a time: fixed or ragged.
+ * Reads preprocessed audio, a batch of rows at a time: fixed, ragged, or the Python service's ragged form.
  * @throws UserError when the file is missing, is not HDF5, or lacks a dataset
  */
 export async function readPreprocessedAudio<T>(
@@ -167,6 +167,11 @@ export async function readPreprocessedAudio<T>(
     const facts = { config: configFrom(readAttributes(file), path), labels, paths };
     const nMels = facts.config.n_mels;
     const ragged = findDataset(file, "features/ragged");
+    const flat = findDataset(file, "features/vlen_flat");
+    if (ragged === undefined && flat !== undefined) {
+      requireShape(flat, [paths.length], path);
+      return work(facts, flatRows(flat, facts, path));
+    }
     if (ragged === undefined) {
       const fixed = requireDataset(file, "features/fixed", path, cure);
       const frames = fixed.shape?.[2] ?? 0;
@@ -226,6 +231,24 @@ function* raggedRows(
       for (let band = 0; band < nMels; band += 1)
         features[band * frames + t] = values[t * nMels + band] ?? 0;
     start += frames;
+    yield rowOf(features, frames, facts, row);
+  }
+}
+
+/** The Python service's ragged form: a list of n_mels · frames values a row, [n_mels, frames] row-major. */
+function* flatRows(dataset: Dataset, facts: PreprocessedAudio, path: string): Iterable<FeatureRow> {
+  const { n_mels: nMels } = facts.config;
+  for (const row of facts.paths.keys()) {
+    const lists: unknown = dataset.slice([[row, row + 1]]);
+    const list: unknown = Array.isArray(lists) ? lists[0] : undefined;
+    const features = toFloat32(list, dataset.path, path);
+    const frames = features.length / nMels;
+    if (!(Number.isInteger(frames) && frames > 0))
+      throw new UserError(
+        "E_LAYOUT",
+        `${path}: '${dataset.path}' row ${row}: must have a multiple of ${nMels} values (n_mels), has ${features.length}`,
+        { hint: "make it again with audio-preprocess" },
+      );
     yield rowOf(features, frames, facts, row);
   }
 }

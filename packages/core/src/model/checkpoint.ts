@@ -1,6 +1,7 @@
-import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { UserError, causeOf } from "../errors.ts";
+import { statOf } from "../files/listFiles.ts";
 import type { EncoderInfo } from "../hdf5/encoder.ts";
 import { CREATED_BY } from "../hdf5/format.ts";
 import type { Standardisation } from "./dataset.ts";
@@ -139,7 +140,7 @@ export function readCheckpoint(folder: string, flag: string): Checkpoint {
 }
 
 function requireModelFolder(folder: string, flag: string): void {
-  const stat = statSync(folder, { throwIfNoEntry: false });
+  const stat = statOf(folder);
   if (stat === undefined)
     throw new UserError("E_INPUT_MISSING", `${flag} ${folder}: no such model`, {
       hint: "name the folder that train-multimodal wrote, such as saved_models/multimodal_best",

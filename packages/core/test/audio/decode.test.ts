@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
-import { chmodSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { chmodSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { decodeAudio } from "@emotion-service/core/audio/decode";
 import { findFfmpeg } from "@emotion-service/core/audio/ffmpeg";
@@ -123,6 +123,18 @@ describe("FLAC", () => {
 });
 
 describe("other formats, by ffmpeg", () => {
+  it("a name that looks like a protocol is a file all the same", async () => {
+    const path = encoded("take.mp3");
+    renameSync(path, join(dirname(path), "12:30.mp3"));
+    const before = process.cwd();
+    process.chdir(dirname(path));
+    try {
+      expect((await decodeAudio("12:30.mp3")).sampleRateHz).toBe(16_000);
+    } finally {
+      process.chdir(before);
+    }
+  });
+
   it.each([
     ["clip.aiff", []],
     ["clip.au", []],

@@ -56,13 +56,14 @@ describe("listFiles", () => {
     expect(listed(folder)).toEqual(["a.wav", "c.wav/d.wav"]);
   });
 
-  it("follows links, but not in a circle, nor to what is gone", () => {
+  it("follows links, but not in a circle, nor to what is gone, nor to themselves", () => {
     const folder = folderOf("a.wav", "sub/b.wav");
     const elsewhere = folderOf("c.wav");
     symlinkSync(elsewhere, join(folder, "linked"));
     symlinkSync(join(elsewhere, "c.wav"), join(folder, "d.wav"));
     symlinkSync(join(folder, "gone"), join(folder, "e.wav"));
     symlinkSync("..", join(folder, "sub", "up"));
+    symlinkSync("f.wav", join(folder, "f.wav"));
     expect(listed(folder)).toEqual(["a.wav", "d.wav", "linked/c.wav", "sub/b.wav"]);
   });
 
@@ -80,7 +81,9 @@ describe("listFiles", () => {
 it.each([
   [requireFolder, "none", "no such folder"],
   [requireFolder, "a.wav", "must be a folder, is a file"],
+  [requireFolder, "a.wav/below", "no such folder"],
   [requireFile, "none", "no such file"],
+  [requireFile, "a.wav/", "no such file"],
   [requireFile, "sub", "must be a file, is a folder"],
 ])("%o says of %s: %s", (check, name, rule) => {
   const path = join(folderOf("a.wav", "sub/b.wav"), name);

@@ -18,7 +18,7 @@ describe("an output that is whole", () => {
     const folder = temporaryFolder();
     await withOutputs(async (outputs) => {
       writeFile(outputs.stage(join(folder, "a.txt")), "one");
-      writeFolder(outputs.stage(join(folder, "b")), "two");
+      writeFolder(outputs.stage(join(folder, "b"), "folder"), "two");
       expect(namesIn(folder).filter((name) => !name.startsWith("."))).toEqual([]);
     });
     expect(namesIn(folder)).toEqual(["a.txt", "b"]);
@@ -40,7 +40,7 @@ describe("an output that is whole", () => {
     writeFile(join(folder, "b", "more"), "old");
     await withOutputs(async (outputs) => {
       writeFile(outputs.stage(join(folder, "a.txt")), "new");
-      writeFolder(outputs.stage(join(folder, "b")), "new");
+      writeFolder(outputs.stage(join(folder, "b"), "folder"), "new");
       expect([read(folder, "a.txt"), read(folder, "b", "inside")]).toEqual(["old", "old"]);
     });
     expect(namesIn(folder)).toEqual(["a.txt", "b"]);
@@ -52,7 +52,7 @@ describe("an output that is whole", () => {
     const folder = temporaryFolder();
     const outputs = createOutputs();
     for (const text of ["first", "second"]) {
-      writeFolder(outputs.stage(join(folder, "best")), text);
+      writeFolder(outputs.stage(join(folder, "best"), "folder"), text);
       outputs.commit();
       expect(read(folder, "best", "inside")).toBe(text);
     }
@@ -67,7 +67,7 @@ describe("work that throws", () => {
     writeFile(join(folder, "a.txt"), "old");
     const work = withOutputs(async (outputs) => {
       writeFile(outputs.stage(join(folder, "a.txt")), "new");
-      writeFolder(outputs.stage(join(folder, "b")), "new");
+      writeFolder(outputs.stage(join(folder, "b"), "folder"), "new");
       outputs.stage(join(folder, "never-written"));
       throw new Error("in the middle");
     });
@@ -124,22 +124,42 @@ describe("a place that cannot be written", () => {
   });
 
   it.each([
-    ["file", writeFolder, writeFile, "folder"],
-    ["folder", writeFile, writeFolder, "file"],
-  ])("a %s of another kind's name: none of the outputs appears", async (_, old, fresh, kind) => {
+    ["file", writeFolder, "folder"],
+    ["folder", writeFile, "file"],
+  ] as const)("a %s of another kind's name, before any work", async (wanted, old, kind) => {
     const folder = temporaryFolder();
     old(join(folder, "taken"), "old");
+    let worked = false;
     const work = withOutputs(async (outputs) => {
       writeFile(outputs.stage(join(folder, "a.txt")), "new");
-      fresh(outputs.stage(join(folder, "taken")), "new");
+      outputs.stage(join(folder, "taken"), wanted);
+      worked = true;
     });
     await expect(work).rejects.toMatchObject({
       code: "E_OUTPUT",
       message: `${join(folder, "taken")}: cannot be written (a ${kind} of that name is in the way)`,
     });
+    expect(worked).toBe(false);
     expect(namesIn(folder)).toEqual(["taken"]);
     expect(statSync(join(folder, "taken")).isDirectory()).toBe(kind === "folder");
   });
+
+  it.each([
+    ["file", writeFolder, writeFile],
+    ["folder", writeFile, writeFolder],
+  ] as const)(
+    "a %s whose name was taken meanwhile: no output appears",
+    async (wanted, other, own) => {
+      const folder = temporaryFolder();
+      const work = withOutputs(async (outputs) => {
+        writeFile(outputs.stage(join(folder, "a.txt")), "new");
+        own(outputs.stage(join(folder, "taken"), wanted), "new");
+        other(join(folder, "taken"), "of somebody else");
+      });
+      await expect(work).rejects.toMatchObject({ code: "E_OUTPUT" });
+      expect(namesIn(folder)).toEqual(["taken"]);
+    },
+  );
 
   it("the name of another output of the same run", async () => {
     const folder = temporaryFolder();

@@ -1,3 +1,4 @@
+import type { Dtype, GuessableDataTypes } from "h5wasm/node";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
 import { join } from "node:path";
@@ -92,6 +93,32 @@ test.skipIf(!existsSync("/dev/full"))(
   },
 );
 
+/** A paired file of two rows by another writer, with flags of the audio in a form of its own. */
+async function writeFlags(data: GuessableDataTypes, count: number, dtype: Dtype): Promise<string> {
+  const path = join(temporaryFolder(), "flags.h5");
+  const writer = await createH5(path);
+  writer.edit((file) => {
+    for (const name of ["image_embeddings", "audio_embeddings"])
+      writeArray(file, name, Float32Array.of(1, 2), [2, 1], "<f");
+    writeStrings(file, "labels", ["happy", "sad"]);
+    writeStrings(file, "paths", ["a", "b"]);
+    writeArray(file, "audio_present", data, [count], dtype);
+  });
+  writer.close();
+  return path;
+}
+
+test.each([
+  ["i1, which is how h5py's bool is read", Int8Array.of(1, 0), "<b"],
+  ["i8", BigInt64Array.of(1n, 0n), "<q"],
+  ["f4", Float32Array.of(1, 0), "<f"],
+  ["u1 that is not 1", Uint8Array.of(255, 0), "<B"],
+] as const)("presence flags of %s", async (_, data, dtype) => {
+  const path = await writeFlags(data, 2, dtype);
+  const { rows: read } = await readPaired(path, "--train_h5", () => undefined);
+  expect(read.audioPresent).toEqual(Uint8Array.of(1, 0));
+});
+
 describe("what cannot be used is refused", () => {
   test("a missing file", async () => {
     await expect(readEmbeddings("nowhere.h5", "--img_h5")).rejects.toThrow(
@@ -115,6 +142,13 @@ describe("what cannot be used is refused", () => {
     );
     await expect(readPaired(path, "--train_h5", () => undefined)).rejects.toThrow(
       /lacks the dataset 'image_embeddings' \(it holds: things\)/,
+    );
+  });
+
+  test("presence flags of fewer rows", async () => {
+    const path = await writeFlags(Uint8Array.of(1), 1, "<B");
+    await expect(readPaired(path, "--train_h5", () => undefined)).rejects.toThrow(
+      /'audio_present, paths' must have equally many rows, have 1, 2/,
     );
   });
 
