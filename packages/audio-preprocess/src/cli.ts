@@ -3,6 +3,7 @@ import {
   integerIn,
   jsonOption,
   numberIn,
+  numberOption,
   quietOption,
   workersOption,
 } from "@emotion-service/core/cli/flags";
@@ -21,21 +22,26 @@ export function createProgram(io: CliIo) {
     )
     .option("--out_h5 <file>", "output HDF5 file", "preprocessed_audio.h5")
     .option("--out_dir <dir>", "folder of the CSV manifest", "preprocessed_audio")
-    .addOption(number("--sr <hz>", "target sample rate, Hz", d.sr, integerIn(1000, 384_000)))
+    .addOption(numberOption("--sr <hz>", "target sample rate, Hz", d.sr, integerIn(1000, 384_000)))
     .addOption(
-      number("--n_fft <samples>", "length of a frame, samples", d.n_fft, integerIn(16, 65_536)),
+      numberOption(
+        "--n_fft <samples>",
+        "length of a frame, samples",
+        d.n_fft,
+        integerIn(16, 65_536),
+      ),
     )
     .addOption(
-      number(
+      numberOption(
         "--hop_length <samples>",
         "step from frame to frame, samples",
         d.hop_length,
         integerIn(1, 65_536),
       ),
     )
-    .addOption(number("--n_mels <bands>", "mel bands", d.n_mels, integerIn(1, 512)))
+    .addOption(numberOption("--n_mels <bands>", "mel bands", d.n_mels, integerIn(1, 512)))
     .addOption(
-      number(
+      numberOption(
         "--fixed_duration <seconds>",
         "if > 0, crop or pad every clip to this duration, seconds; 0 keeps its own",
         d.fixed_duration,
@@ -43,7 +49,7 @@ export function createProgram(io: CliIo) {
       ),
     )
     .addOption(
-      number(
+      numberOption(
         "--top_db <db>",
         "trim silence this many decibels below the loudest frame; 0: no trimming",
         d.top_db,
@@ -67,7 +73,9 @@ export function createProgram(io: CliIo) {
         .choices(["none", "gzip"] as const)
         .default("none" as const),
     )
-    .addOption(number("--batch_write <rows>", "rows written at a time", 64, integerIn(1, 65_536)))
+    .addOption(
+      numberOption("--batch_write <rows>", "rows written at a time", 64, integerIn(1, 65_536)),
+    )
     .addOption(jsonOption())
     .addOption(quietOption())
     .action(async (flags) => {
@@ -96,13 +104,4 @@ export function createProgram(io: CliIo) {
       }).finally(progress.end);
       io.stdout.write(flags.json ? `${JSON.stringify(summary)}\n` : formatSummary(summary));
     });
-}
-
-function number<Flag extends string>(
-  flag: Flag,
-  text: string,
-  value: number,
-  parse: (text: string) => number,
-) {
-  return new Option(flag, text).default(value).argParser(parse);
 }

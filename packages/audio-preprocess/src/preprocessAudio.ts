@@ -3,7 +3,12 @@ import type { LogMelConfig } from "@emotion-service/core/audio/logMel";
 import type { OnProgress } from "@emotion-service/core/cli/progress";
 import { UserError } from "@emotion-service/core/errors";
 import { AUDIO_EXTENSIONS, listFiles } from "@emotion-service/core/files/listFiles";
-import { countBy, writeCsv } from "@emotion-service/core/files/manifest";
+import {
+  causeWithoutName,
+  countBy,
+  listCounts,
+  writeCsv,
+} from "@emotion-service/core/files/manifest";
 import { withOutputs } from "@emotion-service/core/files/outputs";
 import { createFeatureWriter } from "@emotion-service/core/hdf5/preprocessedAudio";
 import { type Outcome, mapInWorkers } from "@emotion-service/core/workers/pool";
@@ -67,8 +72,8 @@ export interface PreprocessAudioSummary {
 export async function preprocessAudio(
   options: PreprocessAudioOptions,
 ): Promise<PreprocessAudioSummary> {
-  const labelOf = createLabelReader(options.labels);
   const paths = listFiles(options.audioDir, AUDIO_EXTENSIONS, "--audio_dir");
+  const labelOf = createLabelReader(options.labels, paths);
   const manifest = join(options.manifestDir, options.manifestName);
   return withOutputs(async (outputs) => {
     const h5 = outputs.stage(options.outH5);
@@ -135,12 +140,6 @@ function refuseNoRows(rows: readonly ManifestRow[], audioDir: string): void {
   );
 }
 
-/** A cause without the file's own name, so that equal causes count as one. */
-function causeWithoutName(cause: string, path: string): string {
-  const at = cause.indexOf(`${path}: `);
-  return at === -1 ? cause : cause.slice(at + path.length + 2);
-}
-
 function summarise(
   rows: readonly ManifestRow[],
   outH5: string,
@@ -162,13 +161,9 @@ function summarise(
 
 /** The summary as a person reads it. */
 export function formatSummary(summary: PreprocessAudioSummary): string {
-  const list = (counts: Readonly<Record<string, number>>): string =>
-    Object.entries(counts)
-      .map(([name, count]) => `${name} ${count}`)
-      .join(", ");
   const lines = [
     `${summary.written} of ${summary.files} files written to ${summary.out_h5}`,
-    `labels: ${list(summary.labels)}`,
+    `labels: ${listCounts(summary.labels)}`,
     `manifest: ${summary.manifest}`,
   ];
   if (summary.silent > 0) lines.push(`silent (every sample is zero): ${summary.silent}`);

@@ -9,13 +9,14 @@ export interface AudioSettings {
   readonly config: LogMelConfig;
 }
 
-serveJobs<AudioSettings, string, Float32Array>(
+serveJobs<AudioSettings, string, Float32Array | undefined>(
   ({ folder, config }) => {
     const extract = createLogMelExtractor(config);
     return async (path) => {
-      const { features, frames } = extract(await decodeAudio(join(folder, path)));
+      const { features, frames, silent } = extract(await decodeAudio(join(folder, path)));
+      if (silent) return undefined;
       return audioStats(features, config.n_mels, frames, config.hop_length / config.sr);
     };
   },
-  (embedding) => [embedding.buffer as ArrayBuffer],
+  (embedding) => (embedding === undefined ? [] : [embedding.buffer as ArrayBuffer]),
 );

@@ -1,7 +1,7 @@
 import { dirname, join, resolve } from "node:path";
 import { UserError } from "@emotion-service/core/errors";
 import { stemOf } from "@emotion-service/core/files/listFiles";
-import { countBy, writeCsv } from "@emotion-service/core/files/manifest";
+import { causeWithoutName, countBy, writeCsv } from "@emotion-service/core/files/manifest";
 import { withOutputs } from "@emotion-service/core/files/outputs";
 import {
   type EmbeddingRows,
@@ -107,16 +107,14 @@ function requireModel(model: string, only: string, input: string): void {
 
 function refuseNoRows(rows: readonly EmbeddedRow[]): void {
   if (rows.some(({ embedding }) => embedding !== undefined)) return;
-  const causes = countBy(rows.map(causeWithoutName)).map(([cause, count]) => `${count} × ${cause}`);
+  const causes = countBy(rows.map(genericCause)).map(([cause, count]) => `${count} × ${cause}`);
   throw new UserError("E_INPUT_BROKEN", `none of the ${rows.length} inputs gave an embedding`, {
     hint: causes.join("; "),
   });
 }
 
-/** A cause without the file's own name, so that equal causes count as one. */
-function causeWithoutName({ cause, path }: EmbeddedRow): string {
-  const at = cause.indexOf(`${path}: `);
-  return at === -1 ? cause : cause.slice(at + path.length + 2);
+function genericCause({ cause, path }: EmbeddedRow): string {
+  return causeWithoutName(cause, path);
 }
 
 function groupRows({ encoder, rows }: Embedded): Map<Split, EmbeddingRows> {
@@ -146,7 +144,7 @@ function writeManifest(path: string, rows: readonly EmbeddedRow[]): void {
       path: row.path,
       label: row.label,
       status: row.embedding === undefined ? "failed" : "ok",
-      cause: causeWithoutName(row),
+      cause: genericCause(row),
     })),
   );
 }
@@ -167,7 +165,7 @@ function summarise(
     inputs: rows.length,
     written: written.length,
     failed: failed.length,
-    causes: Object.fromEntries(countBy(failed.map(causeWithoutName))),
+    causes: Object.fromEntries(countBy(failed.map(genericCause))),
     labels: Object.fromEntries(countBy(written.map(({ label }) => label))),
     groups: Object.fromEntries([...splits].map(([name, group]) => [name, group.paths.length])),
   };

@@ -41,6 +41,9 @@ export interface Embedded {
   readonly rows: readonly EmbeddedRow[];
 }
 
+/** A clip of zeros has no voice: a missing modality, here as at prediction. */
+const SILENT = "silent: every sample is zero";
+
 /** Pictures → face embeddings, in worker threads. */
 export async function embedImages(folder: string, options: EmbedRun): Promise<Embedded> {
   const paths = listFiles(folder, IMAGE_EXTENSIONS, "--images_dir");
@@ -77,7 +80,7 @@ export async function embedImages(folder: string, options: EmbedRun): Promise<Em
 export async function embedAudioFiles(folder: string, options: EmbedRun): Promise<Embedded> {
   const paths = listFiles(folder, AUDIO_EXTENSIONS, "--audio_dir");
   const settings: AudioSettings = { folder, config: DEFAULT_LOG_MEL };
-  const outcomes = mapInWorkers<string, Float32Array>(paths, {
+  const outcomes = mapInWorkers<string, Float32Array | undefined>(paths, {
     script: new URL("audioWorker.js", import.meta.url),
     settings,
     workers: options.workers,
@@ -90,7 +93,7 @@ export async function embedAudioFiles(folder: string, options: EmbedRun): Promis
       path,
       label: factsOf(path).label,
       embedding: outcome.ok ? outcome.value : undefined,
-      cause: outcome.ok ? "" : outcome.cause,
+      cause: outcome.ok ? (outcome.value === undefined ? SILENT : "") : outcome.cause,
     });
     options.onProgress?.(rows.length, paths.length, "files");
   }
@@ -103,13 +106,12 @@ export async function embedAudioFeatures(file: string, options: EmbedRun): Promi
     const rows: EmbeddedRow[] = [];
     for (const row of features) {
       throwIfAborted(options.signal);
-      const embedding = audioStats(
-        row.features,
-        config.n_mels,
-        row.frames,
-        config.hop_length / config.sr,
-      );
-      rows.push({ path: row.path, label: row.label, embedding, cause: "" });
+      const { features: cells, frames, path, label } = row;
+      const silent = cells.every((decibels) => decibels === 0);
+      const embedding = silent
+        ? undefined
+        : audioStats(cells, config.n_mels, frames, config.hop_length / config.sr);
+      rows.push({ path, label, embedding, cause: silent ? SILENT : "" });
       options.onProgress?.(rows.length, paths.length, "clips");
     }
     return { encoder: audioStatsEncoder(config), rows };

@@ -18,6 +18,8 @@ export interface FaceBatch {
   readonly causes: readonly (string | undefined)[];
 }
 
+const NO_FACE = "no face found (an aligned face wants --face_crop off)";
+
 serveJobs<FaceSettings, readonly string[], FaceBatch>(
   ({ folder, crop }) => {
     const loading = loadFaceEncoder(crop);
@@ -27,7 +29,8 @@ serveJobs<FaceSettings, readonly string[], FaceBatch>(
       const causes = await Promise.all(
         paths.map(async (path) => {
           try {
-            return { face: await encoder.prepare(await readImage(join(folder, path))) };
+            const face = await encoder.prepare(await readImage(join(folder, path)));
+            return face === undefined ? { cause: NO_FACE } : { face };
           } catch (error) {
             return { cause: causeOf(error) };
           }

@@ -1,15 +1,12 @@
+import { listCounts } from "@emotion-service/core/files/manifest";
 import type { EmbedSummary } from "./embed.ts";
 
 /** The summary as a person reads it. */
 export function formatSummary(summary: EmbedSummary): string {
-  const list = (counts: Readonly<Record<string, number>>): string =>
-    Object.entries(counts)
-      .map(([name, count]) => `${name} ${count}`)
-      .join(", ");
   const lines = [
     `${summary.written} of ${summary.inputs} embeddings (${summary.model}, ${summary.dim} values each) written to ${summary.out_h5}`,
-    `labels: ${list(summary.labels)}`,
-    `groups: ${list(summary.groups)}`,
+    `labels: ${listCounts(summary.labels)}`,
+    `groups: ${listCounts(summary.groups)}`,
     `manifest: ${summary.manifest}`,
   ];
   if (summary.failed > 0) {

@@ -1,7 +1,7 @@
 import { audioStats, audioStatsEncoder } from "@emotion-service/core/audio/audioStats";
 import { decodeAudio } from "@emotion-service/core/audio/decode";
 import { type LogMelConfig, createLogMelExtractor } from "@emotion-service/core/audio/logMel";
-import { UserError, causeOf, throwIfAborted } from "@emotion-service/core/errors";
+import { UserError, throwIfAborted } from "@emotion-service/core/errors";
 import { FACE_CROPS, type FaceCrop } from "@emotion-service/core/face/faceCrop";
 import {
   type FaceEncoder,
@@ -85,24 +85,9 @@ function cannotEmbed(modality: string, info: EncoderInfo | undefined): UserError
 }
 
 async function embedImage(encoder: FaceEncoder, path: string): Promise<Embedded> {
-  const image = await readImage(path);
-  const face = await findFace(encoder, image);
+  const face = await encoder.prepare(await readImage(path));
   if (face === undefined) return { embedding: undefined, cause: "no face found" };
   return { embedding: encoder.embed([face]), facts: { faces: 1 } };
-}
-
-/** The aligned face, or undefined where the picture has none. */
-async function findFace(
-  encoder: FaceEncoder,
-  image: RgbImage,
-  crop?: FaceCrop,
-): Promise<RgbImage | undefined> {
-  try {
-    return await encoder.prepare(image, crop);
-  } catch (error) {
-    if (error instanceof UserError && causeOf(error) === "no face found") return undefined;
-    throw error;
-  }
 }
 
 async function embedVideoFaces(
@@ -126,7 +111,7 @@ async function embedVideoFaces(
   for await (const frame of pictures) {
     throwIfAborted(signal);
     frames += 1;
-    const face = await findFace(encoder, frame, "on");
+    const face = await encoder.prepare(frame, "on");
     if (face !== undefined) held.push(face);
     if (held.length === FRAMES_AT_ONCE) flush();
   }

@@ -3,6 +3,7 @@ import {
   integerIn,
   jsonOption,
   numberIn,
+  numberOption,
   quietOption,
   workersOption,
 } from "@emotion-service/core/cli/flags";
@@ -21,9 +22,11 @@ export function createProgram(io: CliIo) {
       "validation pairs, HDF5 (default: a part of the training speakers, kept apart)",
     )
     .option("--test_h5 <file>", "test pairs, HDF5: measured once, with the best checkpoint")
-    .addOption(number("--epochs <n>", "passes over the training rows", 30, integerIn(1, 100_000)))
-    .addOption(number("--batch_size <rows>", "rows a step", 64, integerIn(2, 65_536)))
-    .addOption(number("--lr <rate>", "learning rate", 1e-3, numberIn(1e-9, 10)))
+    .addOption(
+      numberOption("--epochs <n>", "passes over the training rows", 30, integerIn(1, 100_000)),
+    )
+    .addOption(numberOption("--batch_size <rows>", "rows a step", 64, integerIn(2, 65_536)))
+    .addOption(numberOption("--lr <rate>", "learning rate", 1e-3, numberIn(1e-9, 10)))
     .addOption(
       new Option(
         "--device <device>",
@@ -43,7 +46,7 @@ export function createProgram(io: CliIo) {
       ),
     )
     .addOption(
-      number(
+      numberOption(
         "--seed <n>",
         "seed of the weights, the order and the dropout",
         42,
@@ -78,10 +81,15 @@ export function createProgram(io: CliIo) {
       ).argParser(numberIn(1e-9, 100)),
     )
     .addOption(
-      number("--weight_decay <rate>", "AdamW's decoupled weight decay", 1e-5, numberIn(0, 10)),
+      numberOption(
+        "--weight_decay <rate>",
+        "AdamW's decoupled weight decay",
+        1e-5,
+        numberIn(0, 10),
+      ),
     )
     .addOption(
-      number(
+      numberOption(
         "--grad_clip <norm>",
         "largest global norm of the gradients; 0: not clipped",
         1,
@@ -89,7 +97,7 @@ export function createProgram(io: CliIo) {
       ),
     )
     .addOption(
-      number(
+      numberOption(
         "--early_stop <epochs>",
         "stop after this many epochs without a better validation; 0: never",
         0,
@@ -97,7 +105,7 @@ export function createProgram(io: CliIo) {
       ),
     )
     .addOption(
-      number(
+      numberOption(
         "--modality_dropout <chance>",
         "chance that a training row loses one of its two modalities",
         0.1,
@@ -105,7 +113,7 @@ export function createProgram(io: CliIo) {
       ),
     )
     .addOption(
-      number(
+      numberOption(
         "--label_smoothing <share>",
         "share of a target spread over all classes",
         0,
@@ -162,13 +170,4 @@ export function createProgram(io: CliIo) {
       }).finally(progress.end);
       io.stdout.write(flags.json ? `${JSON.stringify(report)}\n` : formatSummary(report));
     });
-}
-
-function number<Flag extends string>(
-  flag: Flag,
-  text: string,
-  value: number,
-  parse: (text: string) => number,
-) {
-  return new Option(flag, text).default(value).argParser(parse);
 }

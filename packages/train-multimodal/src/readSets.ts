@@ -191,5 +191,11 @@ function holdOut(all: Dataset, { seed, onNotice }: ReadOptions): { train: Datase
     );
   const indices = (inside: boolean): number[] =>
     [...all.groups.keys()].filter((row) => held.has(all.groups[row] ?? "") === inside);
-  return { train: selectRows(all, indices(false)), val: selectRows(all, indices(true)) };
+  const train = selectRows(all, indices(false));
+  const gone = [...new Set(all.labels)].filter((label) => !train.labels.includes(label));
+  if (gone.length > 0)
+    onNotice(
+      `no row of ${gone.join(", ")} is left to train on: its speakers are held out; name a --val_h5`,
+    );
+  return { train, val: selectRows(all, indices(true)) };
 }

@@ -13,6 +13,8 @@ interface Kernel {
   readonly step: number;
 }
 
+/** A kernel of an odd pair of rates takes megabytes; a folder has few rates. */
+const KERNELS_KEPT = 4;
 const kernels = new Map<string, Kernel>();
 
 /**
@@ -41,7 +43,10 @@ export function resample(samples: Float32Array, fromHz: number, toHz: number): F
 function kernelFor(fromHz: number, toHz: number): Kernel {
   const key = `${fromHz}/${toHz}`;
   let kernel = kernels.get(key);
-  if (kernel === undefined) kernels.set(key, (kernel = designKernel(fromHz, toHz)));
+  if (kernel === undefined) {
+    if (kernels.size === KERNELS_KEPT) kernels.clear();
+    kernels.set(key, (kernel = designKernel(fromHz, toHz)));
+  }
   return kernel;
 }
 

@@ -24,6 +24,16 @@ function range(min: number, max: number): string {
   return max === Infinity ? `of at least ${min}` : `from ${min} to ${max}`;
 }
 
+/** A flag with a number as its value, a default, and a parser of this file. */
+export function numberOption<Flag extends string>(
+  flag: Flag,
+  text: string,
+  value: number,
+  parse: (text: string) => number,
+) {
+  return new Option(flag, text).default(value).argParser(parse);
+}
+
 /** `--workers <n>`: the same meaning in every command. */
 export function workersOption(what: string) {
   return new Option("--workers <n>", what).default(4).argParser(integerIn(1, 256));

@@ -1,4 +1,3 @@
-import { UserError } from "../errors.ts";
 import { type EncoderInfo, stableJson } from "../hdf5/encoder.ts";
 import { alignFace } from "./alignFace.ts";
 import type { FaceCrop } from "./faceCrop.ts";
@@ -14,11 +13,8 @@ const FILLS_PICTURE = 0.6;
 
 export interface FaceEncoder {
   readonly info: EncoderInfo;
-  /**
-   * The aligned face of a picture, [112, 112, 3].
-   * @throws UserError E_INPUT_BROKEN "no face found" when the picture has none
-   */
-  prepare(image: RgbImage, crop?: FaceCrop): Promise<RgbImage>;
+  /** The aligned face of a picture, [112, 112, 3]; undefined where none is found (a normal case). */
+  prepare(image: RgbImage, crop?: FaceCrop): Promise<RgbImage | undefined>;
   /** One embedding a face, [faces, 256] row-major. */
   embed(faces: readonly RgbImage[]): Float32Array;
 }
@@ -47,7 +43,11 @@ export async function loadFaceEncoder(crop: FaceCrop): Promise<FaceEncoder> {
   };
 }
 
-async function prepareFace(nets: FaceNets, image: RgbImage, crop: FaceCrop): Promise<RgbImage> {
+async function prepareFace(
+  nets: FaceNets,
+  image: RgbImage,
+  crop: FaceCrop,
+): Promise<RgbImage | undefined> {
   const side = Math.max(image.width, image.height);
   const square = image.width === image.height;
   if (crop === "off" || (crop === "auto" && square && side <= ALIGNED_UP_TO))
@@ -56,9 +56,5 @@ async function prepareFace(nets: FaceNets, image: RgbImage, crop: FaceCrop): Pro
   const face = await nets.findFace(image);
   if (maybeAligned && (face === undefined || face.width > FILLS_PICTURE * side))
     return toSquare(image, FACE_SIZE);
-  if (face === undefined)
-    throw new UserError("E_INPUT_BROKEN", "no face found", {
-      hint: "a picture that is an aligned face already wants --face_crop off",
-    });
-  return alignFace(image, face.leftEye, face.rightEye, FACE_SIZE);
+  return face && alignFace(image, face.leftEye, face.rightEye, FACE_SIZE);
 }

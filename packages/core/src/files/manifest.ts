@@ -49,3 +49,16 @@ export function countBy(values: Iterable<string>): [value: string, count: number
   for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1);
   return [...counts].sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1));
 }
+
+/** "happy 12, sad 7" */
+export function listCounts(counts: Readonly<Record<string, number>>): string {
+  return Object.entries(counts)
+    .map(([name, count]) => `${name} ${count}`)
+    .join(", ");
+}
+
+/** A cause without the name of its own file, so that equal causes count as one. */
+export function causeWithoutName(cause: string, path: string): string {
+  const at = cause.indexOf(`${path}: `);
+  return at === -1 ? cause : cause.slice(at + path.length + 2);
+}

@@ -46,9 +46,19 @@ export function encoderFromAttributes(
   return {
     model: text("model", "unknown"),
     weightsSha256: text("weights_sha256", "unknown"),
-    featureConfig: text("feature_config", "{}"),
+    featureConfig: asJson(text("feature_config", "{}")),
     dim,
   };
+}
+
+/** Another writer's settings may be any text: then that text, as JSON. */
+function asJson(text: string): string {
+  try {
+    JSON.parse(text);
+    return text;
+  } catch {
+    return JSON.stringify(text);
+  }
 }
 
 /**
@@ -93,8 +103,8 @@ function flatten(json: string): Record<string, unknown> {
     if (value === null || typeof value !== "object" || Array.isArray(value)) flat[name] = value;
     else
       for (const [key, item] of Object.entries(value))
-        visit(item, name === "" ? key : `${name}.${key}`);
+        visit(item, name === "feature_config" ? key : `${name}.${key}`);
   };
-  visit(JSON.parse(json), "");
+  visit(JSON.parse(json), "feature_config");
   return flat;
 }

@@ -168,11 +168,14 @@ export function writeArray(
 export function requireDataset(group: Group, name: string, path: string, cure: string): Dataset {
   const dataset = findDataset(group, name);
   if (dataset !== undefined) return dataset;
-  const there = group.keys().join(", ") || "nothing";
+  const there = group.paths().slice(0, PATHS_SHOWN).join(", ") || "nothing";
   throw new UserError("E_LAYOUT", `${path}: lacks the dataset '${name}' (it holds: ${there})`, {
     hint: cure,
   });
 }
+
+/** Names of what a file holds that a message lists. */
+const PATHS_SHOWN = 12;
 
 /** The dataset `name` below a file or group, or undefined. */
 export function findDataset(group: Group, name: string): Dataset | undefined {

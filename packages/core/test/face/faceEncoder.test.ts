@@ -12,10 +12,12 @@ beforeAll(async () => {
   encoder = await loadFaceEncoder("auto");
 });
 
-async function drawn(emotion: "happy" | "angry", face: number): Promise<RgbImage> {
+async function aligned(emotion: "happy" | "angry", face: number): Promise<RgbImage> {
   const path = join(temporaryFolder(), "face.jpg");
   writeFileSync(path, await drawFace({ emotion, face, seed: 1 }));
-  return readImage(path);
+  const found = await encoder.prepare(await readImage(path));
+  if (found === undefined) throw new Error("a drawn face is an aligned face");
+  return found;
 }
 
 /** A grey picture without a face. */
@@ -24,14 +26,14 @@ function blank(width: number, height: number): RgbImage {
 }
 
 test("an embedding has the dimension that the encoder states, and finite values", async () => {
-  const embedding = encoder.embed([await encoder.prepare(await drawn("happy", 0))]);
+  const embedding = encoder.embed([await aligned("happy", 0)]);
   expect(embedding.length).toBe(encoder.info.dim);
   expect(embedding.every(Number.isFinite)).toBe(true);
 });
 
 test("a face's embedding does not depend on the batch it is in", async () => {
   const faces = await Promise.all(
-    [0, 1, 2, 3, 4].map(async (i) => encoder.prepare(await drawn(i % 2 ? "angry" : "happy", i))),
+    [0, 1, 2, 3, 4].map((i) => aligned(i % 2 ? "angry" : "happy", i)),
   );
   const together = encoder.embed(faces);
   for (const [i, face] of faces.entries())
@@ -57,7 +59,7 @@ describe("the crop rule", () => {
     "%s takes a picture of %d × %d whole, whatever it shows",
     async (crop, width, height) => {
       const face = await encoder.prepare(blank(width, height), crop);
-      expect([face.width, face.height]).toEqual([112, 112]);
+      expect([face?.width, face?.height]).toEqual([112, 112]);
     },
   );
 
@@ -66,7 +68,7 @@ describe("the crop rule", () => {
     ["auto", 300, 300],
     ["auto", 100, 80],
   ] as const)("%s looks for the face of one of %d × %d", async (crop, width, height) => {
-    await expect(encoder.prepare(blank(width, height), crop)).rejects.toThrow("no face found");
+    expect(await encoder.prepare(blank(width, height), crop)).toBeUndefined();
   });
 });
 

@@ -178,7 +178,7 @@ describe("what cannot be used is refused", () => {
     [
       "no features",
       { leaveOut: ["fixed", ...NOT_RAGGED] },
-      /lacks the dataset 'features\/fixed' \(it holds: features\)/,
+      /lacks the dataset 'features\/fixed' \(it holds: features,/,
     ],
     ["no frames", { leaveOut: ["frames"] }, /lacks the dataset 'features\/frames'/],
     ["no sr", { leaveOut: ["sr"] }, /lacks the attribute 'sr', a number/],
