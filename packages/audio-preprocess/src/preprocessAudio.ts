@@ -9,7 +9,7 @@ import {
   listCounts,
   writeCsv,
 } from "@emotion-service/core/files/manifest";
-import { withOutputs } from "@emotion-service/core/files/outputs";
+import { refuseReplacing, withOutputs } from "@emotion-service/core/files/outputs";
 import { createFeatureWriter } from "@emotion-service/core/hdf5/preprocessedAudio";
 import { type Outcome, mapInWorkers } from "@emotion-service/core/workers/pool";
 import type { ClipFeatures } from "./featureWorker.ts";
@@ -75,6 +75,10 @@ export async function preprocessAudio(
   const paths = listFiles(options.audioDir, AUDIO_EXTENSIONS, "--audio_dir");
   const labelOf = createLabelReader(options.labels, paths);
   const manifest = join(options.manifestDir, options.manifestName);
+  refuseReplacing(
+    [options.outH5, manifest],
+    paths.map((path) => join(options.audioDir, path)),
+  );
   return withOutputs(async (outputs) => {
     const h5 = outputs.stage(options.outH5);
     const csv = outputs.stage(manifest);

@@ -85,6 +85,25 @@ describe("audio-preprocess on bad input", () => {
   });
 });
 
+it("refuses to write over a clip that it reads", async () => {
+  const folder = folderOf({ "a.wav": clip() });
+  const args = ["--audio_dir", "clips", "--out_h5", "clips/a.wav"];
+  const { exitCode, stderr } = await runBadly(folder, ...args);
+  expect(exitCode).toBe(2);
+  expect(stderr).toContain("clips/a.wav: would replace an input of that name");
+});
+
+it("refuses a label file none of whose paths is a clip", async () => {
+  const folder = folderOf({ "a.wav": clip() });
+  writeFileSync(join(folder, "labels.csv"), "path,label\nclips/a.wav,sad\n");
+  const args = ["--audio_dir", "clips", "--labels", "csv:labels.csv"];
+  const { exitCode, stderr } = await runBadly(folder, ...args);
+  expect(exitCode).toBe(1);
+  expect(stderr).toContain(
+    "none of its 1 paths, such as 'clips/a.wav', is one of the 1 audio files",
+  );
+});
+
 describe("audio-preprocess with an output that cannot be written", () => {
   it.each([
     ["the HDF5 file", ["--out_h5", "file/audio.h5"], "file/audio.h5: cannot be written"],

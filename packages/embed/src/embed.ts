@@ -1,8 +1,13 @@
-import { dirname, join, resolve } from "node:path";
+import { dirname, join } from "node:path";
 import { UserError } from "@emotion-service/core/errors";
-import { stemOf } from "@emotion-service/core/files/listFiles";
+import {
+  AUDIO_EXTENSIONS,
+  IMAGE_EXTENSIONS,
+  listFiles,
+  stemOf,
+} from "@emotion-service/core/files/listFiles";
 import { causeWithoutName, countBy, writeCsv } from "@emotion-service/core/files/manifest";
-import { withOutputs } from "@emotion-service/core/files/outputs";
+import { refuseReplacing, withOutputs } from "@emotion-service/core/files/outputs";
 import {
   type EmbeddingRows,
   type Split,
@@ -47,11 +52,12 @@ export interface EmbedSummary {
 
 /** Pictures or sound → embeddings and a manifest, both whole or neither. */
 export async function embed(options: EmbedOptions): Promise<EmbedSummary> {
-  const run = chooseInput(options);
+  const { files, run } = chooseInput(options);
   const manifest = join(
     dirname(options.outH5),
     options.manifestName ?? `${stemOf(options.outH5)}_manifest.csv`,
   );
+  refuseReplacing([options.outH5, manifest], files);
   return withOutputs(async (outputs) => {
     const h5 = outputs.stage(options.outH5);
     const csv = outputs.stage(manifest);
@@ -64,28 +70,40 @@ export async function embed(options: EmbedOptions): Promise<EmbedSummary> {
   });
 }
 
-/** Checks the input and the model against each other; returns the work to do. */
-function chooseInput(options: EmbedOptions): () => Promise<Embedded> {
+/** The files to read, and the work to do on them. */
+interface Input {
+  readonly files: readonly string[];
+  readonly run: () => Promise<Embedded>;
+}
+
+/** Checks the input and the model against each other. */
+function chooseInput(options: EmbedOptions): Input {
   const { imagesDir, audioH5, audioDir } = options;
   const given = [imagesDir, audioH5, audioDir].filter((input) => input !== undefined);
   if (given.length !== 1)
     throw new UserError(
       "E_FLAG",
-      `embed: needs exactly one of --images_dir, --audio_h5 and --audio_dir, got ${given.length}`,
+      `exactly one of --images_dir, --audio_h5 and --audio_dir is needed, got ${given.length}`,
       { hint: "run it once for the pictures and once for the sound" },
     );
   if (imagesDir !== undefined) {
     requireModel(options.model, "face", "pictures");
-    return () => embedImages(imagesDir, options);
+    const paths = listFiles(imagesDir, IMAGE_EXTENSIONS, "--images_dir");
+    return {
+      files: paths.map((path) => join(imagesDir, path)),
+      run: () => embedImages(imagesDir, paths, options),
+    };
   }
   requireModel(options.model, "audio_stats", "sound");
-  if (audioH5 !== undefined && resolve(audioH5) === resolve(options.outH5))
-    throw new UserError("E_FLAG", `--out_h5 ${options.outH5}: would replace the input`, {
-      hint: "give the embeddings another name",
-    });
-  return audioH5 === undefined
-    ? () => embedAudioFiles(audioDir ?? "", options)
-    : () => embedAudioFeatures(audioH5, options);
+  if (audioDir !== undefined) {
+    const paths = listFiles(audioDir, AUDIO_EXTENSIONS, "--audio_dir");
+    return {
+      files: paths.map((path) => join(audioDir, path)),
+      run: () => embedAudioFiles(audioDir, paths, options),
+    };
+  }
+  const file = audioH5 ?? "";
+  return { files: [file], run: () => embedAudioFeatures(file, options) };
 }
 
 /** Models that the pipeline knows by name and that this version does not have. */

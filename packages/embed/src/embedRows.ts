@@ -4,11 +4,6 @@ import type { OnProgress } from "@emotion-service/core/cli/progress";
 import { throwIfAborted } from "@emotion-service/core/errors";
 import type { FaceCrop } from "@emotion-service/core/face/faceCrop";
 import { faceEncoderInfo } from "@emotion-service/core/face/faceEncoder";
-import {
-  AUDIO_EXTENSIONS,
-  IMAGE_EXTENSIONS,
-  listFiles,
-} from "@emotion-service/core/files/listFiles";
 import type { EncoderInfo } from "@emotion-service/core/hdf5/encoder";
 import { readPreprocessedAudio } from "@emotion-service/core/hdf5/preprocessedAudio";
 import { factsOf } from "@emotion-service/core/labels";
@@ -44,9 +39,12 @@ export interface Embedded {
 /** A clip of zeros has no voice: a missing modality, here as at prediction. */
 const SILENT = "silent: every sample is zero";
 
-/** Pictures → face embeddings, in worker threads. */
-export async function embedImages(folder: string, options: EmbedRun): Promise<Embedded> {
-  const paths = listFiles(folder, IMAGE_EXTENSIONS, "--images_dir");
+/** Pictures (relative paths) → face embeddings, in worker threads. */
+export async function embedImages(
+  folder: string,
+  paths: readonly string[],
+  options: EmbedRun,
+): Promise<Embedded> {
   const encoder = faceEncoderInfo(options.faceCrop);
   const batches: string[][] = [];
   for (let start = 0; start < paths.length; start += options.batchSize)
@@ -76,9 +74,12 @@ export async function embedImages(folder: string, options: EmbedRun): Promise<Em
   return { encoder, rows };
 }
 
-/** Audio files → audio_stats at the default feature settings, in worker threads. */
-export async function embedAudioFiles(folder: string, options: EmbedRun): Promise<Embedded> {
-  const paths = listFiles(folder, AUDIO_EXTENSIONS, "--audio_dir");
+/** Audio files (relative paths) → audio_stats at the default feature settings, in worker threads. */
+export async function embedAudioFiles(
+  folder: string,
+  paths: readonly string[],
+  options: EmbedRun,
+): Promise<Embedded> {
   const settings: AudioSettings = { folder, config: DEFAULT_LOG_MEL };
   const outcomes = mapInWorkers<string, Float32Array | undefined>(paths, {
     script: new URL("audioWorker.js", import.meta.url),

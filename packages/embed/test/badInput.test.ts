@@ -60,7 +60,7 @@ describe("refused, with a cause, and nothing left behind", () => {
       "an output that is the input",
       ["--audio_h5", "text.h5", "--out_h5", "./text.h5"],
       2,
-      /--out_h5 \.\/text\.h5: would replace the input/,
+      /\.\/text\.h5: would replace an input/,
     ],
     ["not HDF5", ["--audio_h5", "text.h5", ...out], 1, /cannot be read as HDF5/],
     [
@@ -69,7 +69,12 @@ describe("refused, with a cause, and nothing left behind", () => {
       1,
       /lacks the dataset 'features\/labels' \(it holds: things\)/,
     ],
-    ["no input", out, 2, /needs exactly one of --images_dir, --audio_h5 and --audio_dir, got 0/],
+    [
+      "no input",
+      out,
+      2,
+      /exactly one of --images_dir, --audio_h5 and --audio_dir is needed, got 0/,
+    ],
     ["two inputs", ["--images_dir", "broken", "--audio_h5", "other.h5", ...out], 2, /got 2/],
     ["no output", ["--images_dir", "broken"], 2, /--out_h5/],
     ["an unknown flag", ["--image_dir", "broken", ...out], 2, /Did you mean --images_dir/],

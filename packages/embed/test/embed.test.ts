@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { readEmbeddings } from "@emotion-service/core/hdf5/embeddings";
 import { runCommand, temporaryFolder } from "../../../test/command.ts";
+import { encodeWav } from "../../../scripts/sample/wav.ts";
 import { writeFaceSample, writeSpeechSample } from "../../../scripts/sample/writeSample.ts";
 import { splitOf } from "../src/splitOf.ts";
 
@@ -66,6 +67,28 @@ test("sound: the clips themselves and their preprocessed features give the same 
   const features = await readEmbeddings(join(folder, "features.h5"), "");
   expect(features.encoder.model).toBe("audio_stats");
   expect(await readEmbeddings(join(folder, "clips.h5"), "")).toEqual(features);
+});
+
+test("a silent clip has no embedding, from its file or from its features", async () => {
+  const folder = temporaryFolder();
+  mkdirSync(join(folder, "audio"));
+  writeFileSync(join(folder, "audio/silent.wav"), encodeWav(new Float32Array(16000), 16000));
+  const tone = Float32Array.from({ length: 16000 }, (_, i) => Math.sin(i / 5) / 2);
+  writeFileSync(join(folder, "audio/tone.wav"), encodeWav(tone, 16000));
+  const preprocess = ["--audio_dir", "audio", "--out_h5", "f.h5"];
+  await runCommand("audio-preprocess", preprocess, { cwd: folder });
+  for (const input of [
+    ["--audio_dir", "audio"],
+    ["--audio_h5", "f.h5"],
+  ]) {
+    const args = [...input, "--out_h5", "e.h5", "--json"];
+    const { stdout } = await runCommand("embed", args, { cwd: folder });
+    expect(JSON.parse(stdout)).toMatchObject({
+      written: 1,
+      failed: 1,
+      causes: { "silent: every sample is zero": 1 },
+    });
+  }
 });
 
 test.each([

@@ -1,6 +1,5 @@
-import { resolve } from "node:path";
-import { UserError, throwIfAborted } from "@emotion-service/core/errors";
-import { withOutputs } from "@emotion-service/core/files/outputs";
+import { throwIfAborted } from "@emotion-service/core/errors";
+import { refuseReplacing, withOutputs } from "@emotion-service/core/files/outputs";
 import { factsOf } from "@emotion-service/core/labels";
 import { checkSplit } from "./checkSplit.ts";
 import type { MatchOptions } from "./choose.ts";
@@ -9,7 +8,7 @@ import type { Item } from "./parts.ts";
 import { type PlanOptions, planPairs } from "./planPairs.ts";
 import { readSide } from "./side.ts";
 import { type PairSummary, summarise } from "./summary.ts";
-import { type OutputNames, outputNames, staleFiles, writePairs } from "./writePairs.ts";
+import { outputNames, staleFiles, writePairs } from "./writePairs.ts";
 
 /** What `--group_by` says a group is: the speaker, nothing (each file is its own), or what a pattern finds. */
 export type GroupRule = "speaker" | "none" | ((path: string) => string | undefined);
@@ -31,7 +30,10 @@ export interface PairOptions extends Omit<PlanOptions, "groupNoun" | "manifest">
  */
 export async function pairEmbeddings(options: PairOptions): Promise<PairSummary> {
   const names = outputNames(options.outH5);
-  refuseOwnInput(names, options);
+  refuseReplacing(
+    [names.all, ...Object.values(names.parts), names.manifest],
+    [options.imgH5, options.audH5, options.manifestCsv ?? []].flat(),
+  );
   const groupOf = groupReader(options.groupBy);
   const { manifestCsv } = options;
   const manifest = manifestCsv === undefined ? undefined : readPairingManifest(manifestCsv);
@@ -68,17 +70,4 @@ function groupReader(rule: GroupRule): (path: string) => string {
 function nounOf(rule: GroupRule, items: readonly Item[]): string {
   const named = items.some(({ path, group }) => group !== path);
   return rule === "speaker" && named ? "speakers" : "groups";
-}
-
-function refuseOwnInput({ all, parts, manifest }: OutputNames, options: PairOptions): void {
-  const inputs = [options.imgH5, options.audH5, options.manifestCsv ?? []].flat();
-  for (const output of [all, ...Object.values(parts), manifest])
-    if (inputs.some((input) => resolve(input) === resolve(output)))
-      throw new UserError(
-        "E_FLAG",
-        `--out_h5 ${options.outH5}: would replace the input ${output}`,
-        {
-          hint: "give the paired file another name",
-        },
-      );
 }

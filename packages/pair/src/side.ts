@@ -23,6 +23,7 @@ export async function readSide(
   groupOf: (path: string) => string,
 ): Promise<Side> {
   const { encoder, splits } = await readEmbeddings(path, flag);
+  refuseOtherModality(encoder, `${flag} ${path}`, modality);
   const items: Item[] = [];
   const broken: Leftover[] = [];
   for (const [name, { embeddings, labels, paths }] of splits) {
@@ -47,4 +48,19 @@ export async function readSide(
     });
   items.sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0));
   return { encoder, items, broken };
+}
+
+/** What the encoders that we know are for. */
+const MODALITY_OF: Readonly<Record<string, Modality>> = { face: "image", audio_stats: "audio" };
+
+function refuseOtherModality({ model }: EncoderInfo, name: string, modality: Modality): void {
+  const actual = MODALITY_OF[model];
+  if (actual === undefined || actual === modality) return;
+  throw new UserError(
+    "E_FLAG",
+    `${name}: must hold ${modality} embeddings, holds ${actual} ones (${model})`,
+    {
+      hint: "are --img_h5 and --aud_h5 the wrong way round?",
+    },
+  );
 }

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { writeEmbeddings } from "@emotion-service/core/hdf5/embeddings";
 import { createH5, writeArray } from "@emotion-service/core/hdf5/file";
 import { readPaired } from "@emotion-service/core/hdf5/paired";
 import { factsOf } from "@emotion-service/core/labels";
@@ -413,6 +414,21 @@ describe("bad input: a message, an exit status, nothing left behind", () => {
     expect(namesIn(folder)).toEqual(["audio.h5", "file", "images.h5"]);
   });
 
+  test("two files of one modality", async () => {
+    const folder = temporaryFolder();
+    const encoder = { model: "audio_stats", weightsSha256: "none", featureConfig: "{}", dim: 1 };
+    const embeddings = { data: Float32Array.of(1), rows: 1, columns: 1 };
+    await writeEmbeddings(join(folder, "audio.h5"), {
+      encoder,
+      splits: new Map([["all", { embeddings, labels: ["sad"], paths: ["a.wav"] }]]),
+    });
+    const args = ["--img_h5", "audio.h5", "--aud_h5", "audio.h5", "--out_h5", "p.h5"];
+    const { exitCode, stderr } = await runCommand("pair", args, { cwd: folder });
+    expect(exitCode).toBe(2);
+    expect(stderr).toContain("--img_h5 audio.h5: must hold image embeddings, holds audio ones");
+    expect(namesIn(folder)).toEqual(["audio.h5"]);
+  });
+
   test("an output that would replace an input", async () => {
     const { folder, flags } = await inputs();
     const { exitCode, stderr } = await pair(
@@ -420,7 +436,7 @@ describe("bad input: a message, an exit status, nothing left behind", () => {
       "--out_h5",
       join(folder, "images.h5"),
     );
-    expect({ exitCode, named: stderr.includes("would replace the input") }).toEqual({
+    expect({ exitCode, named: stderr.includes("would replace an input") }).toEqual({
       exitCode: 2,
       named: true,
     });

@@ -70,7 +70,9 @@ function createAudioEncoder(info: EncoderInfo): (path: string) => Promise<Embedd
     const { features, frames, silent } = extract(sound);
     if (silent) return { embedding: undefined, cause: "the sound is silent: every sample is zero" };
     const embedding = audioStats(features, config.n_mels, frames, config.hop_length / config.sr);
-    return { embedding, facts: { duration_seconds: sound.samples.length / sound.sampleRateHz } };
+    const duration = sound.samples.length / sound.sampleRateHz;
+    const used = config.fixed_duration > 0 ? Math.min(duration, config.fixed_duration) : duration;
+    return { embedding, facts: { duration_seconds: duration, used_seconds: used } };
   };
 }
 
@@ -87,7 +89,7 @@ function cannotEmbed(modality: string, info: EncoderInfo | undefined): UserError
 async function embedImage(encoder: FaceEncoder, path: string): Promise<Embedded> {
   const face = await encoder.prepare(await readImage(path));
   if (face === undefined) return { embedding: undefined, cause: "no face found" };
-  return { embedding: encoder.embed([face]), facts: { faces: 1 } };
+  return { embedding: encoder.embed([face]), facts: {} };
 }
 
 async function embedVideoFaces(

@@ -37,7 +37,7 @@ export async function loadModels(
   isolation: string | undefined,
 ): Promise<Models> {
   if (multimodal === undefined && isolation === undefined)
-    throw new UserError("E_FLAG", "predict: needs a model: --multimodal, --isolation or both", {
+    throw new UserError("E_FLAG", "a model is needed: --multimodal, --isolation or both", {
       hint: "train one with train-multimodal or train-anomaly",
     });
   const checkpoint =

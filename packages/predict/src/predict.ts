@@ -8,7 +8,7 @@ import {
   listFiles,
   requireFile,
 } from "@emotion-service/core/files/listFiles";
-import { withOutputs } from "@emotion-service/core/files/outputs";
+import { refuseReplacing, withOutputs } from "@emotion-service/core/files/outputs";
 import { type Embedded, type InputEncoders, createInputEncoders } from "./embedInput.ts";
 import { type Models, loadModels } from "./models.ts";
 import { type Input, type Prediction, scoreInput } from "./scoreInput.ts";
@@ -45,6 +45,11 @@ export interface Predictions {
 /** One input → its prediction; folders → all of theirs. */
 export async function predict(options: PredictOptions): Promise<Prediction | Predictions> {
   const inputs = chooseInputs(options);
+  if (options.csv !== undefined)
+    refuseReplacing(
+      [options.csv],
+      inputs.flatMap((input) => Object.values(input)),
+    );
   return withOutputs(async (outputs) => {
     const csv = options.csv === undefined ? undefined : outputs.stage(options.csv);
     const models = await loadModels(options.multimodal, options.isolation);
@@ -95,7 +100,7 @@ function chooseInputs(options: PredictOptions): Input[] {
   if (folders.length + Math.min(1, files.length) !== 1 || (video !== undefined && files.length > 1))
     throw new UserError(
       "E_FLAG",
-      "predict: needs one input: --video, or --image and/or --audio, or one of --videos_dir, --images_dir, --audio_dir",
+      "one input is needed: --video, or --image and/or --audio, or one of --videos_dir, --images_dir, --audio_dir",
       { hint: "a video brings its own faces and sound" },
     );
   const inFolder = (folder: string, flag: string, extensions: readonly string[]): string[] =>

@@ -64,7 +64,7 @@ export function scoreInput(
     anomaly_score: score,
     anomaly_flag: score === null ? null : score > 0,
     modalities: { image: factsOf(parts.image), audio: factsOf(parts.audio) },
-    notes: notesOn(parts, classifier, score !== null),
+    notes: notesOn(parts, classifier, emotion, score !== null),
   };
 }
 
@@ -123,11 +123,27 @@ function factsOf(part: Embedded): ModalityFacts {
     : { present: true, ...part.facts };
 }
 
-function notesOn(parts: Parts, classifier: Classifier | undefined, hasScore: boolean): string[] {
+function isCropped(facts: Readonly<Record<string, number>>): boolean {
+  return (facts["used_seconds"] ?? 0) < (facts["duration_seconds"] ?? 0);
+}
+
+function notesOn(
+  parts: Parts,
+  classifier: Classifier | undefined,
+  emotion: string | null,
+  hasScore: boolean,
+): string[] {
   const notes: string[] = [];
   for (const modality of MODALITIES)
     if (parts[modality].embedding === undefined && hasScore)
       notes.push(`the anomaly score fills the missing ${modality} with the training mean`);
+  const { audio } = parts;
+  if (audio.embedding !== undefined && isCropped(audio.facts))
+    notes.push(
+      `only the middle ${audio.facts["used_seconds"]} s of the ${audio.facts["duration_seconds"]?.toFixed(1)} s of sound are used, as the model was trained`,
+    );
+  if (classifier !== undefined && emotion === null)
+    notes.push("the classifier was trained without what this input has: no emotion is told");
   if (classifier?.checkpoint.matchBy === "label")
     notes.push(
       "the classifier was trained on pairs made by label: faces and voices of different people",

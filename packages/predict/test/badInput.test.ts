@@ -42,7 +42,7 @@ describe("models", () => {
     expect(forest.stderr).toContain("--isolation none.json: no such file");
     const none = await predictBadly("--audio", CLIP);
     expect(none.exitCode).toBe(2);
-    expect(none.stderr).toContain("needs a model: --multimodal, --isolation or both");
+    expect(none.stderr).toContain("a model is needed: --multimodal, --isolation or both");
   });
 
   it("that are damaged", async () => {
@@ -157,7 +157,7 @@ describe("outputs", () => {
 
 describe("wrong usage exits with 2", () => {
   it.each([
-    ["no input", MODELS, "needs one input"],
+    ["no input", MODELS, "one input is needed"],
     [
       "a video and a clip",
       ["--video", "v.mp4", "--audio", CLIP, ...MODELS],
@@ -166,12 +166,12 @@ describe("wrong usage exits with 2", () => {
     [
       "a clip and a folder",
       ["--audio", CLIP, "--audio_dir", "audio", ...MODELS],
-      "needs one input",
+      "one input is needed",
     ],
     [
       "two folders",
       ["--images_dir", "faces", "--audio_dir", "audio", ...MODELS],
-      "needs one input",
+      "one input is needed",
     ],
     ["--top 0", ["--audio", CLIP, "--top", "0"], "must be a whole number from 1 to 8, got '0'"],
     ["--fps often", ["--audio", CLIP, "--fps", "often"], "got 'often'"],

@@ -7,6 +7,7 @@ import { readCheckpoint } from "@emotion-service/core/model/checkpoint";
 import { describe, expect, it } from "vitest";
 import sharp from "sharp";
 import { drawFace } from "../../../scripts/sample/faces.ts";
+import { encodeWav } from "../../../scripts/sample/wav.ts";
 import { runCommand } from "../../../test/command.ts";
 import { runInProcess } from "../../../test/inProcess.ts";
 import { createProgram } from "../src/cli.ts";
@@ -47,6 +48,23 @@ it("a run that was stopped prints no prediction", async () => {
   expect(result).toMatchObject({ exitCode: 130, stdout: "" });
 });
 
+it("says that of long sound the middle is used, as long as the model was trained on", async () => {
+  const noise = Float32Array.from({ length: 5 * 16000 }, (_, i) => Math.sin(i * i) / 2);
+  writeFileSync(join(folder(), "long.wav"), encodeWav(noise, 16000));
+  const { modalities, notes } = await predict("--audio", "long.wav", ...BOTH);
+  expect(modalities.audio).toEqual({ present: true, duration_seconds: 5, used_seconds: 3 });
+  expect(notes[1]).toBe(
+    "only the middle 3 s of the 5.0 s of sound are used, as the model was trained",
+  );
+});
+
+it("does not write its CSV over what it reads", async () => {
+  const args = ["--image", FACE, "--csv", FACE, ...BOTH];
+  const result = await runInProcess(createProgram, args, { cwd: folder() });
+  expect(result).toMatchObject({ exitCode: 2, stdout: "" });
+  expect(result.stderr).toContain(`${FACE}: would replace an input of that name`);
+});
+
 describe("predict on one input", () => {
   it("a picture and a clip", async () => {
     const prediction = await predict("--image", FACE, "--audio", CLIP, ...BOTH);
@@ -54,7 +72,7 @@ describe("predict on one input", () => {
     expect(prediction).toMatchObject({
       image: FACE,
       audio: CLIP,
-      modalities: { image: { present: true, faces: 1 }, audio: { present: true } },
+      modalities: { image: { present: true }, audio: { present: true } },
     });
     expect(prediction.notes).toEqual([expect.stringContaining("made by label")]);
   });

@@ -63,11 +63,15 @@ async function readSet(
   requireFinite(dataset, `${flag} ${path}`);
   const emotions: readonly string[] = EMOTIONS;
   const usable: number[] = [];
-  const dropped = { "no emotion label": 0, "neither modality": 0, "not of --prefer_pairs_base": 0 };
+  const dropped = {
+    "no emotion label": 0,
+    "none of --modalities": 0,
+    "not of --prefer_pairs_base": 0,
+  };
   for (let row = 0; row < dataset.rows; row += 1) {
     if (!emotions.includes(dataset.labels[row] ?? "")) dropped["no emotion label"] += 1;
     else if (!MODALITIES.some((name) => dataset[name]?.present[row] === 1))
-      dropped["neither modality"] += 1;
+      dropped["none of --modalities"] += 1;
     else if (lacksBase(paired.rows, row, preferPairsBase))
       dropped["not of --prefer_pairs_base"] += 1;
     else usable.push(row);

@@ -15,6 +15,7 @@ import {
   type Dataset,
   type Standardisation,
   fitStandardisation,
+  selectRows,
   standardise,
 } from "@emotion-service/core/model/dataset";
 import {
@@ -35,7 +36,7 @@ import {
 import { createRandom } from "@emotion-service/core/random";
 import { type ReadOptions, type Sets, readSets } from "./readSets.ts";
 import type { TrainReport } from "./report.ts";
-import { writeReports } from "./writeReports.ts";
+import { removeReports, writeReports } from "./writeReports.ts";
 
 export interface TrainMultimodalOptions extends Omit<ReadOptions, "seed"> {
   readonly saveDir: string;
@@ -170,6 +171,7 @@ async function trainAndSave(
       train: plan.train,
       val: plan.val,
       onEpoch: (record, improved, weights) => {
+        if (history.length === 0) removeReports(saveDir);
         history.push(record);
         if (improved) {
           best = { epoch: record.epoch, weights };
@@ -237,7 +239,17 @@ function measureConditions(
   const set = test ?? val;
   return {
     both: measure(set),
-    image_only: measure(set, "audio"),
-    audio_only: measure(set, "image"),
+    image_only: measure(rowsWith(set, "image"), "audio"),
+    audio_only: measure(rowsWith(set, "audio"), "image"),
+  };
+}
+
+/** Without the rest, a modality would be measured on rows that lack it. */
+function rowsWith({ dataset, classIds }: LabelledSet, modality: Modality): LabelledSet {
+  const present = dataset[modality]?.present ?? new Uint8Array(0);
+  const rows = [...classIds.keys()].filter((row) => present[row] === 1);
+  return {
+    dataset: selectRows(dataset, rows),
+    classIds: Int32Array.from(rows, (row) => classIds[row] ?? 0),
   };
 }

@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { writeCsv } from "@emotion-service/core/files/manifest";
 import type { Outputs } from "@emotion-service/core/files/outputs";
@@ -17,6 +17,18 @@ const HISTORY_COLUMNS = [
   "val_uar",
 ] as const;
 
+const REPORTS = {
+  metrics: "metrics.json",
+  history: "history.csv",
+  curves: "learning_curves.png",
+  confusion: "confusion_matrix.png",
+} as const;
+
+/** Removes the reports of an earlier training, so that they never stand beside the checkpoints of another. */
+export function removeReports(saveDir: string): void {
+  for (const name of Object.values(REPORTS)) rmSync(join(saveDir, name), { force: true });
+}
+
 /** Writes metrics.json, history.csv and the plots into `saveDir`; returns their paths. */
 export async function writeReports(
   saveDir: string,
@@ -29,14 +41,14 @@ export async function writeReports(
     return outputs.stage(join(saveDir, name));
   };
   const { history, files: _, ...metrics } = report;
-  writeFileSync(stage("metrics.json"), `${JSON.stringify(metrics, null, 2)}\n`);
-  writeCsv<EpochRecord>(stage("history.csv"), HISTORY_COLUMNS, history);
+  writeFileSync(stage(REPORTS.metrics), `${JSON.stringify(metrics, null, 2)}\n`);
+  writeCsv<EpochRecord>(stage(REPORTS.history), HISTORY_COLUMNS, history);
   const measured = report.test ?? report.val;
   const set = report.test === null ? "validation" : "test";
   const charts: [name: string, chart: ChartSpec][] = [
-    ["learning_curves.png", curves(report)],
+    [REPORTS.curves, curves(report)],
     [
-      "confusion_matrix.png",
+      REPORTS.confusion,
       confusionMatrix(`Confusion on the ${set} rows`, report.classes, measured.confusion),
     ],
   ];
@@ -47,11 +59,11 @@ export async function writeReports(
 function curves({ history, best_epoch }: TrainReport): ChartSpec {
   return learningCurves(
     "Loss by epoch",
-    "cross entropy, nats",
+    "cross entropy, nats (train: class-weighted)",
     [
-      { name: "train (class-weighted)", values: history.map(({ train_loss }) => train_loss) },
+      { name: "train", values: history.map(({ train_loss }) => train_loss) },
       { name: "validation", values: history.map(({ val_loss }) => val_loss) },
     ],
-    best_epoch,
+    { epoch: best_epoch, by: "validation macro recall" },
   );
 }

@@ -83,7 +83,7 @@ describe("the rows that are used", () => {
     );
     expect(train.rows + val.rows).toBe(20);
     expect(train.audio).toBeUndefined();
-    expect(notices[0]).toContain("10 rows left out (neither modality)");
+    expect(notices[0]).toContain("10 rows left out (none of --modalities)");
   });
 
   it("a value that is not finite does no harm where its modality is not used", async () => {

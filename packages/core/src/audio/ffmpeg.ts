@@ -100,6 +100,8 @@ export async function runFfmpeg(input: string, output: FfmpegOutput): Promise<Re
 /** ffmpeg's last word on what went wrong. */
 function ffmpegCause(stderr: string | null, error: unknown): string {
   const lines = (stderr ?? "").split("\n").map((line) => line.trim());
+  if (lines.some((line) => line.includes("does not contain any stream")))
+    return "it has no track of the kind that is wanted";
   const telling = lines.filter((line) =>
     /invalid|error|does not contain|no such|not found|unknown/i.test(line),
   );

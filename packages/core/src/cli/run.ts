@@ -37,7 +37,9 @@ export async function runCli(
       writeErr: (text) => io.stderr.write(text),
     });
   try {
-    await program.parseAsync(underscoreFlags(argv, program), { from: "user" });
+    const words = underscoreFlags(argv, program);
+    refuseUnknownFlags(words, program);
+    await program.parseAsync(words, { from: "user" });
     return EXIT_OK;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_OK : EXIT_USAGE;
@@ -84,6 +86,20 @@ export async function runProcess(createProgram: (io: CliIo) => CommandUnknownOpt
   }
   process.off("SIGINT", stop);
   process.off("SIGTERM", stop);
+}
+
+/** commander names a missing flag before an unknown one: of a misspelt flag it would say that it is missing. */
+function refuseUnknownFlags(words: readonly string[], program: CommandUnknownOpts): void {
+  const find = (word: string) =>
+    program.options.find(({ long, short }) => long === word || short === word);
+  for (const [index, word] of words.entries()) {
+    if (word === "--") return;
+    const flag = word.split("=", 1)[0] ?? "";
+    const isValue = find(words[index - 1] ?? "")?.required === true;
+    if (!flag.startsWith("--") || isValue || flag === "--help" || find(flag) !== undefined)
+      continue;
+    (program as unknown as { unknownOption(flag: string): never }).unknownOption(flag);
+  }
 }
 
 /** `--audio-dir` → `--audio_dir`, for the flags that the program knows by that name. */

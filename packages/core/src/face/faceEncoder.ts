@@ -7,6 +7,8 @@ import { type RgbImage, toSquare } from "./image.ts";
 const FACE_DIM = 256;
 const FACE_SIZE = 112;
 const ALIGNED_UP_TO = 128;
+/** In fewer pixels a side nobody could tell a face. */
+const LEAST_SIDE = 16;
 const MAYBE_ALIGNED_UP_TO = 256;
 /** A face wider than this part of the picture needs no crop. */
 const FILLS_PICTURE = 0.6;
@@ -50,6 +52,7 @@ async function prepareFace(
 ): Promise<RgbImage | undefined> {
   const side = Math.max(image.width, image.height);
   const square = image.width === image.height;
+  if (Math.min(image.width, image.height) < LEAST_SIDE) return undefined;
   if (crop === "off" || (crop === "auto" && square && side <= ALIGNED_UP_TO))
     return toSquare(image, FACE_SIZE);
   const maybeAligned = crop === "auto" && square && side <= MAYBE_ALIGNED_UP_TO;

@@ -8,14 +8,19 @@ export interface RgbImage {
   readonly height: number;
 }
 
+/** A larger picture is shrunk to this: the face in it stays larger than what the encoder wants. */
+const MAX_SIDE = 1280;
+
 /**
- * Decodes a picture file: EXIF rotation applied, grey made RGB, transparency laid on black.
+ * Decodes a picture file: EXIF rotation applied, shrunk to 1280 pixels a side at most, grey made RGB, transparency laid on
+ * black.
  * @throws UserError E_INPUT_BROKEN when it cannot be decoded
  */
 export async function readImage(path: string): Promise<RgbImage> {
   try {
     const { data, info } = await sharp(path, { failOn: "error" })
       .rotate()
+      .resize(MAX_SIDE, MAX_SIDE, { fit: "inside", withoutEnlargement: true })
       .flatten({ background: "black" })
       .toColourspace("srgb")
       .raw()

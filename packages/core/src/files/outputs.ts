@@ -62,6 +62,19 @@ export function createOutputs(): Outputs {
   return { stage, commit, discard };
 }
 
+/**
+ * Refuses to write over what is being read.
+ * @throws UserError E_FLAG naming the output
+ */
+export function refuseReplacing(outputs: readonly string[], inputs: readonly string[]): void {
+  const read = new Set(inputs.map((input) => resolve(input)));
+  for (const output of outputs)
+    if (read.has(resolve(output)))
+      throw new UserError("E_FLAG", `${output}: would replace an input of that name`, {
+        hint: "give the output another name",
+      });
+}
+
 /** Runs `work` with outputs that are committed when it returns and discarded when it throws. */
 export async function withOutputs<T>(work: (outputs: Outputs) => Promise<T>): Promise<T> {
   const outputs = createOutputs();

@@ -9,12 +9,12 @@ export interface Curve {
   readonly values: readonly number[];
 }
 
-/** Lines over epochs; `yTitle` names the quantity and its unit or range; `bestEpoch` (from 1) is marked by a line. */
+/** Lines over epochs; `yTitle` names the quantity and its unit or range; `best` (an epoch from 1, and the measure that it is best by) is marked by a line. */
 export function learningCurves(
   title: string,
   yTitle: string,
   curves: readonly Curve[],
-  bestEpoch?: number,
+  best?: { readonly epoch: number; readonly by: string },
 ): ChartSpec {
   const lines = {
     mark: { type: "line" as const, point: { size: 22, filled: true }, strokeWidth: 2 },
@@ -34,13 +34,13 @@ export function learningCurves(
       },
     },
   };
-  const best = bestEpoch === undefined ? [] : [bestLine(bestEpoch, epochAxis(curves))];
+  const marked = best === undefined ? [] : [bestLine(best.epoch, epochAxis(curves))];
   return {
-    title: { text: title, subtitle: bestEpoch === undefined ? "" : `best epoch: ${bestEpoch}` },
+    title: { text: title, subtitle: best ? `best epoch by ${best.by}: ${best.epoch}` : "" },
     width: WIDTH,
     height: HEIGHT,
     data: { values: curves.flatMap(pointsOf) },
-    layer: [lines, ...best],
+    layer: [lines, ...marked],
   };
 }
 

@@ -79,6 +79,13 @@ describe("flags", () => {
 });
 
 describe("wrong usage, status 2", () => {
+  it("of a misspelt flag, even of one that is required, says so before anything else", async () => {
+    const { exitCode, stderr } = await run(["--audio_dri", "a"]);
+    expect(exitCode).toBe(2);
+    expect(stderr).toContain("unknown option '--audio_dri'");
+    expect(stderr).toContain("Did you mean --audio_dir");
+  });
+
   it.each([
     [["--n_mels", "0"], "must be a whole number from 1 to 512, got '0'"],
     [["--n_mels", "513"], "must be a whole number from 1 to 512, got '513'"],

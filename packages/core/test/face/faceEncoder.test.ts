@@ -63,6 +63,11 @@ describe("the crop rule", () => {
     },
   );
 
+  test("a picture of a few pixels has no face, whatever the rule", async () => {
+    for (const crop of ["auto", "on", "off"] as const)
+      expect(await encoder.prepare(blank(8, 8), crop)).toBeUndefined();
+  });
+
   test.each([
     ["on", 96, 96],
     ["auto", 300, 300],
@@ -95,6 +100,15 @@ describe("readImage", () => {
       .png()
       .toFile(clear);
     expect([...(await readImage(clear)).data]).toEqual([0, 0, 0]);
+  });
+
+  test("shrinks a huge picture: its pixels would not fit in the network's memory", async () => {
+    const path = join(temporaryFolder(), "huge.jpg");
+    await sharp({ create: { width: 9000, height: 6000, channels: 3, background: "grey" } })
+      .jpeg()
+      .toFile(path);
+    const { width, height } = await readImage(path);
+    expect([width, height]).toEqual([1280, 853]);
   });
 
   test("refuses what is no picture, naming the file", async () => {

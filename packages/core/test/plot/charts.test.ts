@@ -144,8 +144,9 @@ describe("learningCurves", () => {
         { name: "train", values: [3, 2, 1] },
         { name: "validation", values: [3, 2.5, 2.6] },
       ],
-      2,
+      { epoch: 2, by: "validation loss" },
     );
+    expect(JSON.stringify(spec)).toContain("best epoch by validation loss: 2");
     expect(JSON.stringify(spec)).toContain('{"series":"validation","epoch":3,"value":2.6}');
     const drawn = await pixelsOf(spec);
     expect(count(drawn, isAnomaly)).toBeGreaterThan(1000);
