@@ -56,7 +56,7 @@ export async function predict(options: PredictOptions): Promise<Prediction | Pre
     const result = await predictInputs(inputs, models, options);
     const predictions = "predictions" in result ? result.predictions : [result];
     if (csv !== undefined)
-      writePredictionCsv(csv, predictions, models.classifier?.checkpoint.classes ?? []);
+      writePredictionCsv(csv, inputs, predictions, models.classifier?.checkpoint.classes ?? []);
     return result;
   });
 }

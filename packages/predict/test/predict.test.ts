@@ -157,10 +157,15 @@ describe("predict on a folder", () => {
       .trim()
       .split("\n");
     const probabilities = CLASSES.map((name) => `prob_${name}`);
-    expect(header).toBe(
-      `path,emotion,confidence,${probabilities.join(",")},anomaly_score,anomaly_flag`,
+    const columns = ["path", "emotion", "confidence", ...probabilities].concat(
+      "anomaly_score",
+      "anomaly_flag",
     );
-    expect(rows).toEqual(
+    expect(header).toBe(columns.join(","));
+    expect(rows.filter((row) => row.includes("broken"))).toEqual([
+      `some/broken.png${",".repeat(columns.length - 1)}`,
+    ]);
+    expect(rows.filter((row) => !row.includes("broken"))).toEqual(
       predictions.map((prediction) =>
         [
           prediction.image,
