@@ -61,8 +61,8 @@ describe("models", () => {
 
   it("that were trained on different features: it says which", async () => {
     const other = changedClassifier("other", (json) => {
-      const audio = json["audio"] as { featureConfig: string };
-      audio.featureConfig = audio.featureConfig.replace('"sr":16000', '"sr":8000');
+      const audio = json["audio"] as { feature_config: string };
+      audio.feature_config = audio.feature_config.replace('"sr":16000', '"sr":8000');
     });
     const args = ["--audio", CLIP, "--multimodal", other, "--isolation", DETECTOR];
     const { exitCode, stderr } = await predictBadly(...args);
@@ -74,7 +74,7 @@ describe("models", () => {
 
   it("of weights that this installation does not have", async () => {
     const other = changedClassifier("weights", (json) => {
-      Object.assign(json["image"]!, { weightsSha256: "ab" });
+      Object.assign(json["image"]!, { weights_sha256: "ab" });
     });
     const { exitCode, stderr } = await predictBadly("--image", FACE, "--multimodal", other);
     expect(exitCode).toBe(1);
@@ -88,7 +88,7 @@ describe("models", () => {
     ["audio_stats", "{}"],
   ])("of an encoder that predict does not have: %s %s", async (model, featureConfig) => {
     const other = changedClassifier(`encoder-${model}`, (json) => {
-      Object.assign(json["audio"]!, { model, featureConfig });
+      Object.assign(json["audio"]!, { model, feature_config: featureConfig });
     });
     const { exitCode, stderr } = await predictBadly("--audio", CLIP, "--multimodal", other);
     expect(exitCode).toBe(1);

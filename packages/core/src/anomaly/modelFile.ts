@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { UserError, causeOf } from "../errors.ts";
 import { requireFile } from "../files/listFiles.ts";
-import type { EncoderInfo } from "../hdf5/encoder.ts";
+import { type EncoderInfo, encoderFromJson, encoderToJson } from "../hdf5/encoder.ts";
 import { CREATED_BY, FORMAT_VERSION } from "../hdf5/format.ts";
 import type { Contamination, IsolationForest } from "./forest.ts";
 import { TREE_LEAF, type Tree } from "./tree.ts";
@@ -36,8 +36,8 @@ export function saveAnomalyModel(path: string, model: AnomalyModel): void {
     offset: forest.offset,
     seed: model.seed,
     training_rows: model.trainingRows,
-    image_encoder: encoderJson(model.imageEncoder),
-    audio_encoder: encoderJson(model.audioEncoder),
+    image_encoder: encoderToJson(model.imageEncoder),
+    audio_encoder: encoderToJson(model.audioEncoder),
     training_means: Array.from(model.means),
     trees: forest.trees.map((tree) => ({
       feature: Array.from(tree.feature),
@@ -153,25 +153,6 @@ function treeFromJson(json: Json, name: string, nFeatures: number): Tree {
     );
   if (!isWhole) throw new Error(`${name} is no tree`);
   return { feature, threshold, left, right, nNodeSamples };
-}
-
-function encoderJson(encoder: EncoderInfo) {
-  return {
-    model: encoder.model,
-    weights_sha256: encoder.weightsSha256,
-    feature_config: encoder.featureConfig,
-    dim: encoder.dim,
-  };
-}
-
-function encoderFromJson(value: unknown, name: string): EncoderInfo {
-  const json = objectOf(value, name);
-  return {
-    model: String(json["model"]),
-    weightsSha256: String(json["weights_sha256"]),
-    featureConfig: String(json["feature_config"]),
-    dim: numberOf(json["dim"], `${name}.dim`),
-  };
 }
 
 function objectOf(value: unknown, name: string): Json {

@@ -13,6 +13,45 @@ export interface EncoderInfo {
   readonly dim: number;
 }
 
+/** An encoder as JSON files keep it, by the names of the HDF5 attributes. */
+export interface EncoderJson {
+  readonly model: string;
+  readonly weights_sha256: string;
+  readonly feature_config: string;
+  readonly dim: number;
+}
+
+export function encoderToJson(encoder: EncoderInfo): EncoderJson {
+  return {
+    model: encoder.model,
+    weights_sha256: encoder.weightsSha256,
+    feature_config: encoder.featureConfig,
+    dim: encoder.dim,
+  };
+}
+
+/**
+ * The inverse of {@link encoderToJson}.
+ * @throws Error when a field is missing or of another type; `name` is what the file calls the encoder
+ */
+export function encoderFromJson(value: unknown, name: string): EncoderInfo {
+  const json = (value ?? {}) as Partial<Record<keyof EncoderJson, unknown>>;
+  const text = (field: "model" | "weights_sha256" | "feature_config"): string => {
+    const found = json[field];
+    if (typeof found === "string") return found;
+    throw new Error(`${name}.${field} must be text`);
+  };
+  const { dim } = json;
+  if (typeof dim !== "number" || !Number.isSafeInteger(dim))
+    throw new Error(`${name}.dim must be a whole number`);
+  return {
+    model: text("model"),
+    weightsSha256: text("weights_sha256"),
+    featureConfig: text("feature_config"),
+    dim,
+  };
+}
+
 /** JSON with sorted keys: equal settings give equal text. */
 export function stableJson(value: unknown): string {
   return JSON.stringify(value, (_key, item: unknown) =>

@@ -2,7 +2,12 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { UserError, causeOf } from "../errors.ts";
 import { statOf } from "../files/listFiles.ts";
-import type { EncoderInfo } from "../hdf5/encoder.ts";
+import {
+  type EncoderInfo,
+  type EncoderJson,
+  encoderFromJson,
+  encoderToJson,
+} from "../hdf5/encoder.ts";
 import { CREATED_BY } from "../hdf5/format.ts";
 import type { Standardisation } from "./dataset.ts";
 import {
@@ -45,8 +50,8 @@ interface ModelJson {
   readonly created_by: string;
   readonly kind: "fusion";
   readonly classes: readonly string[];
-  readonly image: EncoderInfo | null;
-  readonly audio: EncoderInfo | null;
+  readonly image: EncoderJson | null;
+  readonly audio: EncoderJson | null;
   readonly match_by: string;
   readonly epoch: number;
   readonly settings: Readonly<Record<string, unknown>>;
@@ -77,8 +82,8 @@ export function writeCheckpoint(folder: string, checkpoint: Checkpoint): void {
     created_by: CREATED_BY,
     kind: "fusion",
     classes: checkpoint.classes,
-    image: checkpoint.encoders.image ?? null,
-    audio: checkpoint.encoders.audio ?? null,
+    image: checkpoint.encoders.image ? encoderToJson(checkpoint.encoders.image) : null,
+    audio: checkpoint.encoders.audio ? encoderToJson(checkpoint.encoders.audio) : null,
     match_by: checkpoint.matchBy,
     epoch: checkpoint.epoch,
     settings: checkpoint.settings,
@@ -159,9 +164,7 @@ function checkpointFrom(json: ModelJson, bytes: Buffer): Checkpoint {
   const encoders: Partial<Record<Modality, EncoderInfo>> = {};
   for (const modality of MODALITIES) {
     const encoder = json[modality];
-    if (encoder === null) continue;
-    if (!isEncoder(encoder)) throw new Error(`model.json: ${modality} must be an encoder or null`);
-    encoders[modality] = encoder;
+    if (encoder !== null) encoders[modality] = encoderFromJson(encoder, `model.json: ${modality}`);
   }
   if (Object.keys(encoders).length === 0)
     throw new Error("model.json: must have an image or an audio encoder");
@@ -186,16 +189,6 @@ function checkpointFrom(json: ModelJson, bytes: Buffer): Checkpoint {
     settings: json.settings,
     metrics: json.metrics,
   };
-}
-
-function isEncoder(value: Partial<EncoderInfo> | undefined): value is EncoderInfo {
-  return (
-    typeof value === "object" &&
-    Number.isSafeInteger(value.dim) &&
-    [value.model, value.weightsSha256, value.featureConfig].every(
-      (text) => typeof text === "string",
-    )
-  );
 }
 
 function createWeightReader(

@@ -9,6 +9,7 @@ import {
 import { initialWeights } from "@emotion-service/core/model/fusion";
 import { createRandom } from "@emotion-service/core/random";
 import { describe, expect, it } from "vitest";
+import { encoderToJson } from "../../src/hdf5/encoder.ts";
 import { temporaryFolder } from "../../../../test/command.ts";
 import { bytesOf } from "./planted.ts";
 
@@ -123,11 +124,11 @@ describe("refuses", () => {
       ["angry", "happy", "sad"],
       /must have shape \[256,3\]/,
     ],
-    ["an encoder without dim", "image", { model: "face" }, /image must be an encoder or null/],
+    ["an encoder without dim", "image", { model: "face" }, /image.dim must be a whole number/],
     [
       "an encoder of another dim",
       "image",
-      { ...ENCODER, dim: 4 },
+      { ...encoderToJson(ENCODER), dim: 4 },
       /must have shape \[4\], has \[3\]/,
     ],
     ["no weights", "weights", undefined, /weights must be a list/],
