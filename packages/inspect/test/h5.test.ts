@@ -1,25 +1,18 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { runCli } from "@emotion-service/core/cli/run";
 import { writeEmbeddings } from "@emotion-service/core/hdf5/embeddings";
 import { createH5, writeArray, writeStrings } from "@emotion-service/core/hdf5/file";
 import { writePaired } from "@emotion-service/core/hdf5/paired";
 import { describe, expect, test } from "vitest";
 import { namesIn, runCommand, temporaryFolder } from "../../../test/command.ts";
+import { runInProcess } from "../../../test/inProcess.ts";
 import { createProgram } from "../src/h5Cli.ts";
 
 type Draw = Parameters<Awaited<ReturnType<typeof createH5>>["edit"]>[0];
 
 /** Runs `inspect-h5` in this process. */
-async function inspect(...argv: string[]) {
-  let stdout = "";
-  let stderr = "";
-  const io = {
-    stdout: { write: (text: string) => ((stdout += text), true) },
-    stderr: { write: (text: string) => ((stderr += text), true) },
-  };
-  const exitCode = await runCli(createProgram(io), argv, io);
-  return { exitCode, stdout, stderr };
+function inspect(...argv: string[]) {
+  return runInProcess(createProgram, argv);
 }
 
 async function fileWith(draw: Draw): Promise<string> {

@@ -1,21 +1,14 @@
 import { mkdirSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { runCli } from "@emotion-service/core/cli/run";
 import { writeCheckpoint } from "@emotion-service/core/model/checkpoint";
 import { describe, expect, test } from "vitest";
 import { namesIn, runCommand, temporaryFolder } from "../../../test/command.ts";
+import { runInProcess } from "../../../test/inProcess.ts";
 import { createProgram } from "../src/modelCli.ts";
 
 /** Runs `inspect-model` in this process. */
-async function inspect(...argv: string[]) {
-  let stdout = "";
-  let stderr = "";
-  const io = {
-    stdout: { write: (text: string) => ((stdout += text), true) },
-    stderr: { write: (text: string) => ((stderr += text), true) },
-  };
-  const exitCode = await runCli(createProgram(io), argv, io);
-  return { exitCode, stdout, stderr };
+function inspect(...argv: string[]) {
+  return runInProcess(createProgram, argv);
 }
 
 function modelFolder(): string {

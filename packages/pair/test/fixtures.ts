@@ -1,6 +1,6 @@
-import { runCli } from "@emotion-service/core/cli/run";
 import { type Split, writeEmbeddings } from "@emotion-service/core/hdf5/embeddings";
 import { factsOf } from "@emotion-service/core/labels";
+import { runInProcess } from "../../../test/inProcess.ts";
 import { createProgram } from "../src/cli.ts";
 import type { Item, Modality, Sample } from "../src/parts.ts";
 
@@ -49,15 +49,8 @@ export async function writeSide(
 }
 
 /** Runs `pair` in this process. */
-export async function pair(...argv: string[]) {
-  let stdout = "";
-  let stderr = "";
-  const io = {
-    stdout: { write: (text: string) => ((stdout += text), true) },
-    stderr: { write: (text: string) => ((stderr += text), true) },
-  };
-  const exitCode = await runCli(createProgram(io), argv, io);
-  return { exitCode, stdout, stderr };
+export function pair(...argv: string[]) {
+  return runInProcess(createProgram, argv);
 }
 
 /** CREMA-D-like clips: `speakers` × 6 emotions. */
