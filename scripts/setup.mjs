@@ -75,9 +75,13 @@ export async function install() {
   return run("npx", ["--yes", packageManager, ...args]);
 }
 
-/** Compiles every package: the commands run from dist/. */
-export function compile() {
-  return run("tsc", ["-b"]);
+/** Compiles every package, and the audio kernel: the commands run from dist/. */
+export async function compile() {
+  const { buildKernel } = await import("./buildKernel.mjs");
+  const kernel = await buildKernel();
+  if (!kernel.ok) return kernel;
+  const types = await run("tsc", ["-b"]);
+  return { ...types, seconds: types.seconds + kernel.seconds };
 }
 
 /**

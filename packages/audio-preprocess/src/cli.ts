@@ -65,7 +65,7 @@ export function createProgram(io: CliIo) {
     .option("--manifest_name <name>", "name of the CSV manifest", "audio_manifest.csv")
     .option(
       "--labels <rule>",
-      "where labels come from: auto, cremad, ravdess (file names), folder (class folders), or csv:FILE with columns path,label",
+      "where labels come from: cremad, ravdess, emodb, tess, savee (file names), folder (class folders), auto (all of these), or csv:FILE with columns path,label and perhaps speaker",
       "auto",
     )
     .addOption(

@@ -73,7 +73,7 @@ export async function preprocessAudio(
   options: PreprocessAudioOptions,
 ): Promise<PreprocessAudioSummary> {
   const paths = listFiles(options.audioDir, AUDIO_EXTENSIONS, "--audio_dir");
-  const labelOf = createLabelReader(options.labels, paths);
+  const labels = createLabelReader(options.labels, paths);
   const manifest = join(options.manifestDir, options.manifestName);
   refuseReplacing(
     [options.outH5, manifest],
@@ -87,7 +87,7 @@ export async function preprocessAudio(
       const rows: ManifestRow[] = [];
       for await (const outcome of extractAll(paths, options)) {
         const path = paths[rows.length] ?? "";
-        const row = manifestRow(path, labelOf(path), outcome);
+        const row = manifestRow(path, labels.factsOf(path), outcome);
         rows.push(row);
         if (outcome.ok) writer.add({ ...outcome.value, label: row.label, path });
         options.onProgress?.(rows.length, paths.length, "files");

@@ -148,7 +148,10 @@ describe("audio-preprocess with wrong flags", () => {
     [["--pad_mode", "edge"], "Allowed choices are constant, reflect, wrap"],
     [["--workers", "0"], "must be a whole number from 1 to 256, got '0'"],
     [["--compression", "zip"], "Allowed choices are none, gzip"],
-    [["--labels", "names"], "--labels names: must be auto, cremad, ravdess, folder or csv:FILE"],
+    [
+      ["--labels", "names"],
+      "--labels names: must be auto, cremad, ravdess, emodb, tess, savee, folder or csv:FILE",
+    ],
     [["--epochs", "3"], "unknown option '--epochs'"],
   ])("%j exits with 2", async (flags, message) => {
     const folder = folderOf({ "a.wav": clip({ seconds: 0.1 }) });

@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DEFAULT_LOG_MEL, createLogMelExtractor } from "@emotion-service/core/audio/logMel";
-import { decodeWav } from "@emotion-service/core/audio/wav";
+import { openSound } from "@emotion-service/core/audio/decode";
 import { describe, expect, it } from "vitest";
 import { writeSpeechSample } from "../../../scripts/sample/writeSample.ts";
 import { namesIn, runCommand, temporaryFolder } from "../../../test/command.ts";
@@ -37,8 +37,8 @@ describe("audio-preprocess", () => {
     expect(paths).toEqual(names.toSorted());
     const extract = createLogMelExtractor(DEFAULT_LOG_MEL);
     for (const row of rows) {
-      const sound = decodeWav(readFileSync(join(folder, "clips", row.path)), row.path);
-      expect(row.features).toEqual(extract(sound!).features);
+      const sound = await openSound(join(folder, "clips", row.path));
+      expect(row.features).toEqual((await extract(sound)).features);
       expect(row.frames).toBe(94);
     }
   });
@@ -206,8 +206,8 @@ describe("audio-preprocess", () => {
     ]);
     const extract = createLogMelExtractor(config);
     for (const row of rows) {
-      const sound = decodeWav(readFileSync(join(folder, "clips", row.path)), row.path);
-      expect(row.features).toEqual(extract(sound!).features);
+      const sound = await openSound(join(folder, "clips", row.path));
+      expect(row.features).toEqual((await extract(sound)).features);
     }
     expect(readManifest(join(folder, MANIFEST)).map(({ frames }) => frames)).toEqual([
       "32",

@@ -10,6 +10,8 @@ export const EMOTIONS = [
   "surprise",
 ] as const;
 
+type Emotion = (typeof EMOTIONS)[number];
+
 /** The label of a row whose emotion is not known. */
 export const UNKNOWN_LABEL = "unknown";
 
@@ -30,23 +32,6 @@ const ALIASES: ReadonlyMap<string, string> = new Map([
   ["surprised", "surprise"],
 ]);
 
-/** RAVDESS, field 3: 01 … 08. */
-const RAVDESS_EMOTIONS = [
-  "neutral",
-  "calm",
-  "happy",
-  "sad",
-  "angry",
-  "fear",
-  "disgust",
-  "surprise",
-] as const;
-
-/** CREMA-D: ACTOR_SENTENCE_EMOTION_LEVEL; a level is LO, MD, HI, XX or, in one published file, X. */
-const CREMAD_NAME = /^(\d{4})_[A-Z]{3}_(ANG|DIS|FEA|HAP|NEU|SAD)_(?:LO|MD|HI|XX|X)$/i;
-/** RAVDESS: modality-channel-emotion-intensity-statement-repetition-actor, frames with a suffix `_fNN`. */
-const RAVDESS_NAME = /^(\d{2})-(\d{2})-(0[1-8])-(\d{2})-(\d{2})-(\d{2})-(\d{2})(?:_f\d+)?$/;
-
 /**
  * The canonical name of an emotion word, code or class id; undefined when it is none.
  * A digit (or a number from an HDF5 file) is the index into {@link EMOTIONS}, as in an aligned AffectNet tree.
@@ -57,34 +42,144 @@ export function canonicalEmotion(word: string | number | bigint): string | undef
   return ALIASES.get(text) ?? EMOTIONS.find((emotion) => emotion === text);
 }
 
-/** How `--labels` may read the label of a file. */
-export type LabelRule = "auto" | "cremad" | "ravdess" | "folder";
+/** How `--labels` may read the label of a file: auto is the datasets' names, then the folders. */
+export const LABEL_RULES = [
+  "auto",
+  "cremad",
+  "ravdess",
+  "emodb",
+  "tess",
+  "savee",
+  "folder",
+] as const;
+
+export type LabelRule = (typeof LABEL_RULES)[number];
+
+/** How the files of a published dataset are named. No name is of two datasets. */
+interface Dataset {
+  /** As `--labels` names it, and the first part of a speaker's name. */
+  readonly name: Exclude<LabelRule, "auto" | "folder">;
+  /**
+   * Finds the name at the end of a path without extension, with the groups `speaker` and `emotion` (a code). Case counts
+   * where the published name is so short that a chance name would fit it otherwise.
+   */
+  readonly pattern: RegExp;
+  /** Every code of the dataset, lower case, and its label; a name with another code is not the dataset's. */
+  readonly emotions: ReadonlyMap<string, Emotion | typeof UNKNOWN_LABEL>;
+  /** Speakers that a published name misspells, and who they are. */
+  readonly misspelt?: ReadonlyMap<string, string>;
+  /** What the recordings of one utterance share, of the name; absent where each utterance is one recording. */
+  readonly utteranceId?: (name: string) => string;
+}
+
+const DATASETS: readonly Dataset[] = [
+  {
+    // ACTOR_SENTENCE_EMOTION_LEVEL; a level is LO, MD, HI, XX or, in one published file, X.
+    name: "cremad",
+    pattern: /(?<=^|\/)(?<speaker>\d{4})_[A-Z]{3}_(?<emotion>[A-Z]{3})_(?:LO|MD|HI|XX|X)$/i,
+    emotions: new Map([
+      ["ang", "angry"],
+      ["dis", "disgust"],
+      ["fea", "fear"],
+      ["hap", "happy"],
+      ["neu", "neutral"],
+      ["sad", "sad"],
+    ]),
+    utteranceId: (name) => name.toUpperCase(),
+  },
+  {
+    // modality-channel-emotion-intensity-statement-repetition-actor, frames with a suffix _fNN.
+    name: "ravdess",
+    pattern:
+      /(?<=^|\/)\d{2}-\d{2}-(?<emotion>\d{2})-\d{2}-\d{2}-\d{2}-(?<speaker>\d{2})(?:_f\d+)?$/,
+    emotions: new Map([
+      ["01", "neutral"],
+      ["02", "calm"],
+      ["03", "happy"],
+      ["04", "sad"],
+      ["05", "angry"],
+      ["06", "fear"],
+      ["07", "disgust"],
+      ["08", "surprise"],
+    ]),
+    utteranceId: (name) => name.replace(/^\d{2}-/, "").replace(/_f\d+$/, ""),
+  },
+  {
+    // 03a01Fa: speaker, text, German initial of the emotion, version. Case counts: 03a01fa may be part of a hash.
+    name: "emodb",
+    pattern: /(?<=^|\/)(?<speaker>\d{2})[ab]\d{2}(?<emotion>[A-Z])[a-z]$/,
+    emotions: new Map([
+      ["w", "angry"],
+      ["l", UNKNOWN_LABEL], // boredom
+      ["e", "disgust"],
+      ["a", "fear"],
+      ["f", "happy"],
+      ["t", "sad"],
+      ["n", "neutral"],
+    ]),
+  },
+  {
+    // OAF_back_angry: the older or the younger woman, word, emotion. One published name lacks the F.
+    name: "tess",
+    pattern: /(?<=^|\/)(?<speaker>OAF|YAF|OA(?=_bite_neutral$))_[a-z]+_(?<emotion>[a-z_]+)$/i,
+    emotions: new Map([
+      ["angry", "angry"],
+      ["disgust", "disgust"],
+      ["fear", "fear"],
+      ["happy", "happy"],
+      ["neutral", "neutral"],
+      ["ps", "surprise"],
+      ["pleasant_surprise", "surprise"],
+      ["pleasant_surprised", "surprise"],
+      ["sad", "sad"],
+    ]),
+    misspelt: new Map([["OA", "OAF"]]),
+  },
+  {
+    // DC/a01, or DC_a01 where the folders were flattened: speaker, emotion, sentence. a01 alone says nothing.
+    name: "savee",
+    pattern: /(?<=^|\/)(?<speaker>DC|JE|JK|KL)[/_](?<emotion>[a-z]{1,2})\d{2}$/,
+    emotions: new Map([
+      ["a", "angry"],
+      ["d", "disgust"],
+      ["f", "fear"],
+      ["h", "happy"],
+      ["n", "neutral"],
+      ["sa", "sad"],
+      ["su", "surprise"],
+    ]),
+  },
+];
 
 /** What a file's name and folders say of it. */
 export interface FileFacts {
   /** Canonical emotion, or {@link UNKNOWN_LABEL}. */
   readonly label: string;
-  /** The speaker ("cremad:1001", "ravdess:01"), or undefined where the name does not tell. */
+  /** The speaker ("cremad:1001", "tess:OAF"), or undefined where the name does not tell. */
   readonly speaker: string | undefined;
 }
 
-/** Reads the label and the speaker of a file from its relative path ("/" between folders). */
+/**
+ * Reads the label and the speaker of a file from its relative path ("/" between folders). A dataset's name stands above
+ * the folders, also where its emotion is none of ours (EMO-DB's boredom): that label is unknown, the speaker is not.
+ */
 export function factsOf(path: string, rule: LabelRule = "auto"): FileFacts {
-  const stem = path.slice(path.lastIndexOf("/") + 1).replace(/\.[^.]+$/, "");
-  if (rule === "auto" || rule === "cremad") {
-    const [, actor, code = ""] = CREMAD_NAME.exec(stem) ?? [];
-    if (actor !== undefined)
-      return { label: canonicalEmotion(code) ?? UNKNOWN_LABEL, speaker: `cremad:${actor}` };
-  }
-  if (rule === "auto" || rule === "ravdess") {
-    const fields = RAVDESS_NAME.exec(stem);
-    if (fields !== null) {
-      const label = RAVDESS_EMOTIONS[Number(fields[3]) - 1] ?? UNKNOWN_LABEL;
-      return { label, speaker: `ravdess:${fields[7]}` };
-    }
+  for (const dataset of DATASETS) {
+    if (rule !== "auto" && rule !== dataset.name) continue;
+    const named = readName(path, dataset);
+    if (named !== undefined) return { label: named.label, speaker: named.speaker };
   }
   const label = rule === "auto" || rule === "folder" ? folderLabel(path) : undefined;
   return { label: label ?? UNKNOWN_LABEL, speaker: undefined };
+}
+
+/** What a dataset's name says: the name itself without extension, label and speaker; undefined for other names. */
+function readName(path: string, { name, pattern, emotions, misspelt }: Dataset) {
+  const match = pattern.exec(path.replace(/\.[^./]+$/, ""));
+  const label = emotions.get(match?.groups?.["emotion"]?.toLowerCase() ?? "");
+  const speaker = match?.groups?.["speaker"]?.toUpperCase();
+  if (match === null || label === undefined || speaker === undefined) return undefined;
+  return { name: match[0], label, speaker: `${name}:${misspelt?.get(speaker) ?? speaker}` };
 }
 
 /** The nearest folder whose whole name is an emotion. */
@@ -102,7 +197,9 @@ function folderLabel(path: string): string | undefined {
  * recording) and frame suffix, or the CREMA-D name; undefined for other names.
  */
 export function utteranceIdOf(path: string): string | undefined {
-  const stem = path.slice(path.lastIndexOf("/") + 1).replace(/\.[^.]+$/, "");
-  if (CREMAD_NAME.test(stem)) return stem.toUpperCase();
-  return RAVDESS_NAME.test(stem) ? stem.replace(/^\d{2}-/, "").replace(/_f\d+$/, "") : undefined;
+  for (const dataset of DATASETS) {
+    const named = readName(path, dataset);
+    if (named !== undefined) return dataset.utteranceId?.(named.name);
+  }
+  return undefined;
 }

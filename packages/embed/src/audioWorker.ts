@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { audioStats } from "@emotion-service/core/audio/audioStats";
-import { decodeAudio } from "@emotion-service/core/audio/decode";
+import { openSound } from "@emotion-service/core/audio/decode";
 import { type LogMelConfig, createLogMelExtractor } from "@emotion-service/core/audio/logMel";
 import { serveJobs } from "@emotion-service/core/workers/serve";
 
@@ -13,7 +13,7 @@ serveJobs<AudioSettings, string, Float32Array | undefined>(
   ({ folder, config }) => {
     const extract = createLogMelExtractor(config);
     return async (path) => {
-      const { features, frames, silent } = extract(await decodeAudio(join(folder, path)));
+      const { features, frames, silent } = await extract(await openSound(join(folder, path)));
       if (silent) return undefined;
       return audioStats(features, config.n_mels, frames, config.hop_length / config.sr);
     };

@@ -1,5 +1,5 @@
 import { audioStats, audioStatsEncoder } from "@emotion-service/core/audio/audioStats";
-import { decodeAudio } from "@emotion-service/core/audio/decode";
+import { openSound } from "@emotion-service/core/audio/decode";
 import { type LogMelConfig, createLogMelExtractor } from "@emotion-service/core/audio/logMel";
 import { UserError, throwIfAborted } from "@emotion-service/core/errors";
 import { FACE_CROPS, type FaceCrop } from "@emotion-service/core/face/faceCrop";
@@ -66,13 +66,12 @@ function createAudioEncoder(info: EncoderInfo): (path: string) => Promise<Embedd
   requireSameEncoder(info, audioStatsEncoder(config), THIS_INSTALL);
   const extract = createLogMelExtractor(config);
   return async (path) => {
-    const sound = await decodeAudio(path);
-    const { features, frames, silent } = extract(sound);
+    const { features, frames, silent, durationSeconds } = await extract(await openSound(path));
     if (silent) return { embedding: undefined, cause: "the sound is silent: every sample is zero" };
     const embedding = audioStats(features, config.n_mels, frames, config.hop_length / config.sr);
-    const duration = sound.samples.length / sound.sampleRateHz;
-    const used = config.fixed_duration > 0 ? Math.min(duration, config.fixed_duration) : duration;
-    return { embedding, facts: { duration_seconds: duration, used_seconds: used } };
+    const { fixed_duration: fixed } = config;
+    const used = fixed > 0 ? Math.min(durationSeconds, fixed) : durationSeconds;
+    return { embedding, facts: { duration_seconds: durationSeconds, used_seconds: used } };
   };
 }
 

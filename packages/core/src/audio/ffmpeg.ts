@@ -64,9 +64,14 @@ export interface FfmpegOutput {
 
 /**
  * Runs ffmpeg on one input and streams its output.
- * The stream ends with a UserError E_INPUT_BROKEN when ffmpeg cannot read the input.
+ * The stream ends with a UserError E_INPUT_BROKEN when ffmpeg cannot read the input, and with the signal's reason when
+ * that stops it.
  */
-export async function runFfmpeg(input: string, output: FfmpegOutput): Promise<Readable> {
+export async function runFfmpeg(
+  input: string,
+  output: FfmpegOutput,
+  signal?: AbortSignal,
+): Promise<Readable> {
   const program = findFfmpeg();
   const { default: ffmpeg } = await import("fluent-ffmpeg");
   // The stream ends when ffmpeg has ended well, not when its pipe closes: an error may be on its way.
@@ -90,7 +95,10 @@ export async function runFfmpeg(input: string, output: FfmpegOutput): Promise<Re
         ),
       ),
     );
+  const stop = (): void => void stream.destroy(signal?.reason as Error);
+  signal?.addEventListener("abort", stop);
   stream.on("close", () => {
+    signal?.removeEventListener("abort", stop);
     if (!stream.readableEnded) command.kill("SIGKILL");
   });
   command.pipe(stream, { end: true });
@@ -102,8 +110,10 @@ function ffmpegCause(stderr: string | null, error: unknown): string {
   const lines = (stderr ?? "").split("\n").map((line) => line.trim());
   if (lines.some((line) => line.includes("does not contain any stream")))
     return "it has no track of the kind that is wanted";
-  const telling = lines.filter((line) =>
-    /invalid|error|does not contain|no such|not found|unknown/i.test(line),
+  const telling = lines.filter(
+    (line) =>
+      /invalid|error|does not contain|no such|not found|unknown|nothing was/i.test(line) &&
+      !line.includes("overhead"),
   );
   return telling.at(-1)?.replace(/^.*?: /, "") ?? causeOf(error);
 }

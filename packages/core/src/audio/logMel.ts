@@ -1,8 +1,10 @@
-import { createPowerSpectrum } from "./fft.ts";
-import { melFilterBank } from "./mel.ts";
-import { resample } from "./resample.ts";
-import { trimSilence } from "./trim.ts";
-import type { Sound } from "./wav.ts";
+import { UserError } from "../errors.ts";
+import { powerToDb } from "./decibels.ts";
+import { type Clip, type Samples, collect, oneAtATime, openClip, padded } from "./clip.ts";
+import { peakOf } from "./kernel.ts";
+import { type OnFrame, createMelSpectrogram } from "./melSpectrogram.ts";
+import type { Sound } from "./sound.ts";
+import { trimBounds } from "./trim.ts";
 
 export const PAD_MODES = ["constant", "reflect", "wrap"] as const;
 
@@ -39,106 +41,116 @@ export interface LogMel {
   readonly frames: number;
   /** The clip holds only zeros: every cell is 0 dB, as librosa has it, and says nothing. */
   readonly silent: boolean;
+  /** Of the sound, before trimming and cropping. */
+  readonly durationSeconds: number;
 }
 
-const AMIN = 1e-10;
-const TOP_DB = 80;
+/** Makes the log-mel spectrogram of a sound. */
+export type LogMelExtractor = (sound: Sound) => Promise<LogMel>;
+
+/**
+ * The log-mel spectrogram of a sound, as librosa 0.11 makes it: resample, effects.trim, centre-crop or pad to the
+ * fixed duration, divide by the peak, feature.melspectrogram, power_to_db(ref=max).
+ * Memory holds the features and a few minutes of sound; a longer one is read again for each step.
+ * The extractor throws a UserError E_INPUT_BROKEN for samples that are not finite, and what reading the sound throws.
+ */
+export function createLogMelExtractor(config: LogMelConfig, onFrame?: OnFrame): LogMelExtractor {
+  const startMel = createMelSpectrogram(config);
+  return (sound) =>
+    oneAtATime(async () => {
+      const clip = await openClip(sound, config.sr);
+      const fitted = fit(clip, config);
+      const frames = frameCount(fitted.length, config);
+      requireRoom(frames * config.n_mels, sound.name);
+      const peak = await findPeak(fitted);
+      const divisor = peak > 0 ? Math.max(peak, LEAST_PEAK) : 1;
+      const run = startMel(frames, onFrame);
+      const push = (block: Float32Array): boolean => {
+        run.push(block, divisor);
+        return true;
+      };
+      const { before, after } = await readPadding(fitted, config);
+      push(before);
+      await fitted.read(0, fitted.length, push);
+      push(after);
+      const features = run.finish();
+      const loudest = powerToDb(features);
+      return { features, frames, silent: loudest === 0, durationSeconds: clip.durationSeconds };
+    });
+}
 
 /** Frames of n samples padded by floor(n_fft / 2) at either end: an odd frame finds one place less. */
 function frameCount(samples: number, { n_fft: nFft, hop_length: hop }: LogMelConfig): number {
   return 1 + Math.max(0, Math.floor((samples - (nFft % 2)) / hop));
 }
 
-function fixedSamples(config: LogMelConfig): number {
-  return Math.round(config.fixed_duration * config.sr);
-}
+/** Quieter clips are divided by this, not by their peak. */
+const LEAST_PEAK = 1e-8;
+/** Cells of a spectrogram: 1 GiB. */
+const MOST_CELLS = 1 << 28;
 
-/**
- * The log-mel spectrogram of a sound, as librosa 0.11 makes it: resample, effects.trim, centre-crop or pad to the
- * fixed duration, divide by the peak, feature.melspectrogram, power_to_db(ref=max).
- */
-export function createLogMelExtractor(config: LogMelConfig): (sound: Sound) => LogMel {
-  const melSpectrogram = createMelSpectrogram(config);
-  return (sound) => {
-    const samples = prepareSamples(sound, config);
-    return powerToDb(melSpectrogram(samples));
-  };
-}
-
-function prepareSamples(sound: Sound, config: LogMelConfig): Float32Array {
-  const resampled = resample(sound.samples, sound.sampleRateHz, config.sr);
-  const trimmed = config.top_db > 0 ? trimSilence(resampled, config.top_db) : resampled;
-  const fitted =
-    config.fixed_duration > 0 ? cropOrPad(trimmed, fixedSamples(config)) : trimmed.slice();
-  let peak = 0;
-  for (const sample of fitted) peak = Math.max(peak, Math.abs(sample));
-  const divisor = Math.fround(Math.max(peak, 1e-8));
-  if (peak > 0) for (let i = 0; i < fitted.length; i += 1) fitted[i] = (fitted[i] ?? 0) / divisor;
-  return fitted;
-}
-
-/** A copy of exactly n samples: the middle of a longer input, a shorter one between zeros. */
-function cropOrPad(samples: Float32Array, n: number): Float32Array {
-  const spare = samples.length - n;
-  if (spare >= 0) return samples.slice(Math.floor(spare / 2), Math.floor(spare / 2) + n);
-  const padded = new Float32Array(n);
-  padded.set(samples, Math.floor(-spare / 2));
-  return padded;
-}
-
-interface MelPower {
-  /** [n_mels, frames] */
-  readonly power: Float32Array;
-  readonly frames: number;
-}
-
-/** librosa.feature.melspectrogram(power=2, center=True, window="hann"). */
-function createMelSpectrogram(config: LogMelConfig): (samples: Float32Array) => MelPower {
-  const { n_fft: nFft, hop_length: hop, n_mels: nMels } = config;
-  const bands = melFilterBank(config.sr, nFft, nMels);
-  const window = Float64Array.from({ length: nFft }, (_, i) =>
-    Math.fround(0.5 - 0.5 * Math.cos((2 * Math.PI * i) / nFft)),
+function requireRoom(cells: number, name: string): void {
+  if (cells <= MOST_CELLS) return;
+  throw new UserError(
+    "E_INPUT_BROKEN",
+    `${name}: its features must take at most 1 GiB, would take ${(cells / 2 ** 28).toFixed(1)}`,
+    { hint: "raise --hop_length, or set a --fixed_duration" },
   );
-  const powerSpectrum = createPowerSpectrum(nFft);
-  const frame = new Float64Array(nFft);
-  const spectrum = new Float64Array(1 + Math.floor(nFft / 2));
-  return (samples) => {
-    const frames = frameCount(samples.length, config);
-    const power = new Float32Array(nMels * frames);
-    for (let t = 0; t < frames; t += 1) {
-      const start = t * hop - Math.floor(nFft / 2);
-      for (let i = 0; i < nFft; i += 1)
-        frame[i] = (window[i] ?? 0) * sampleAt(samples, start + i, config.pad_mode);
-      powerSpectrum(frame, spectrum);
-      for (const [band, { start: bin, weights }] of bands.entries()) {
-        let sum = 0;
-        for (let k = 0; k < weights.length; k += 1)
-          sum += (weights[k] ?? 0) * (spectrum[bin + k] ?? 0);
-        power[band * frames + t] = sum;
-      }
-    }
-    return { power, frames };
+}
+
+/** The part of a clip that counts: trimmed, and cropped in its middle or padded equally on both sides. */
+function fit(clip: Clip, config: LogMelConfig): Samples {
+  const { start, end } =
+    config.top_db > 0
+      ? trimBounds(clip.energies, clip.length, config.top_db)
+      : { start: 0, end: clip.length };
+  const trimmed = end - start;
+  const length =
+    config.fixed_duration > 0 ? Math.round(config.fixed_duration * config.sr) : trimmed;
+  const cropped = Math.max(0, Math.floor((trimmed - length) / 2));
+  const first = start + cropped;
+  const last = Math.min(end, first + length);
+  return padded(clip, { first, last, before: Math.floor((length - (last - first)) / 2), length });
+}
+
+async function findPeak(samples: Samples): Promise<number> {
+  let peak = 0;
+  await samples.read(0, samples.length, (block) => {
+    peak = Math.max(peak, peakOf(block));
+    return true;
+  });
+  return peak;
+}
+
+/** What stands before and after the samples so that frames are centred, floor(n_fft / 2) each, as numpy.pad's mode has it. */
+async function readPadding(
+  samples: Samples,
+  { n_fft: nFft, pad_mode: mode }: LogMelConfig,
+): Promise<{ readonly before: Float32Array; readonly after: Float32Array }> {
+  const width = Math.floor(nFft / 2);
+  const n = samples.length;
+  if (mode === "constant" || n === 0)
+    return { before: new Float32Array(width), after: new Float32Array(width) };
+  const edge = Math.min(n, width + 1);
+  const head = await collect(samples, 0, edge);
+  const tail = await collect(samples, n - edge, n);
+  const sampleAt = (index: number): number => {
+    const place = mode === "wrap" ? modulo(index, n) : reflected(index, n);
+    return (place < edge ? head[place] : tail[place - (n - edge)]) ?? 0;
+  };
+  return {
+    before: Float32Array.from({ length: width }, (_, i) => sampleAt(i - width)),
+    after: Float32Array.from({ length: width }, (_, i) => sampleAt(n + i)),
   };
 }
 
-/** The sample at an index that may lie before or after the clip, as numpy.pad's mode has it. */
-function sampleAt(samples: Float32Array, index: number, mode: LogMelConfig["pad_mode"]): number {
-  const n = samples.length;
-  if (index >= 0 && index < n) return samples[index] ?? 0;
-  if (mode === "constant" || n === 0) return 0;
-  if (mode === "wrap") return samples[((index % n) + n) % n] ?? 0;
-  const period = Math.max(1, 2 * (n - 1));
-  const place = ((index % period) + period) % period;
-  return samples[Math.min(place, period - place)] ?? 0;
+function modulo(index: number, n: number): number {
+  return ((index % n) + n) % n;
 }
 
-/** librosa.power_to_db(ref=np.max, amin=1e-10, top_db=80). */
-function powerToDb({ power, frames }: MelPower): LogMel {
-  let loudest = 0;
-  for (const value of power) loudest = Math.max(loudest, value);
-  const reference = 10 * Math.log10(Math.max(AMIN, loudest));
-  const features = new Float32Array(power.length);
-  for (let i = 0; i < power.length; i += 1)
-    features[i] = Math.max(10 * Math.log10(Math.max(AMIN, power[i] ?? 0)) - reference, -TOP_DB);
-  return { features, frames, silent: loudest === 0 };
+/** The place that an index before or after n samples mirrors, the ends not doubled. */
+function reflected(index: number, n: number): number {
+  const period = Math.max(1, 2 * (n - 1));
+  const place = modulo(index, period);
+  return Math.min(place, period - place);
 }

@@ -1,3 +1,5 @@
+import { type Address, allocateFloats, floatsAt, kernel, store } from "./kernel.ts";
+
 /** The band kept whole, as a part of the lower Nyquist frequency, and the attenuation beyond it: soxr's "HQ". */
 const PASSBAND_END = 0.913;
 const STOPBAND_DB = 125;
@@ -5,66 +7,128 @@ const STOPBAND_DB = 125;
 const KAISER_BETA = 0.1102 * (STOPBAND_DB - 8.7);
 const HALF_WIDTH = Math.ceil((STOPBAND_DB - 7.95) / (14.36 * ((1 - PASSBAND_END) / 2)) / 2);
 
-interface Kernel {
-  /** [phases, taps], row-major: the filter for each fractional position. */
-  readonly coefficients: Float32Array;
+/** Rows of a filter bank. For rates whose ratio has more phases a line between two rows is good to -130 dB. */
+const MOST_ROWS = 2048;
+/** Samples that are taken in one piece. */
+const PIECE = 1 << 14;
+const FLOAT_BYTES = Float32Array.BYTES_PER_ELEMENT;
+
+interface FilterBank {
+  /** [rows + 1, taps], in the kernel's memory: the filter for fractional positions from 0 to 1. */
+  readonly coefficients: Address;
+  readonly rows: number;
+  /** A multiple of 4: the last may be zeros. */
   readonly taps: number;
+  /** Taps before an output's place. */
+  readonly before: number;
+  /** Fractional positions that outputs take. */
   readonly phases: number;
+  /** Phases from one output to the next. */
   readonly step: number;
 }
 
-/** A kernel of an odd pair of rates takes megabytes; a folder has few rates. */
-const KERNELS_KEPT = 4;
-const kernels = new Map<string, Kernel>();
+/** Takes a block of samples, which is lent until the call returns. */
+export type OnBlock = (block: Float32Array) => void;
+
+export interface Resampler {
+  push(block: Float32Array): void;
+  /** Gives what is left: ceil(n · to / from) samples in all. */
+  finish(): void;
+  /** Gives back its memory. */
+  close(): void;
+}
 
 /**
- * Resamples by a band-limited (Kaiser-windowed sinc) polyphase filter, linear phase, without delay.
- * @param samples [n]
- * @returns [ceil(n · to / from)]
+ * Resamples by a band-limited (Kaiser-windowed sinc) polyphase filter, linear phase, without delay. The samples come and
+ * go in blocks; memory does not grow with their number.
  */
-export function resample(samples: Float32Array, fromHz: number, toHz: number): Float32Array {
-  if (fromHz === toHz) return samples;
-  const { coefficients, taps, phases, step } = kernelFor(fromHz, toHz);
-  const output = new Float32Array(Math.ceil((samples.length * toHz) / fromHz));
-  const before = taps / 2 - 1;
-  for (let n = 0, position = 0; n < output.length; n += 1, position += step) {
-    const phase = position % phases;
-    const first = (position - phase) / phases - before;
-    const from = Math.max(0, -first);
-    const to = Math.min(taps, samples.length - first);
-    let sum = 0;
-    for (let tap = from, row = phase * taps; tap < to; tap += 1)
-      sum += (coefficients[row + tap] ?? 0) * (samples[first + tap] ?? 0);
-    output[n] = sum;
-  }
-  return output;
+export function createResampler(fromHz: number, toHz: number, onBlock: OnBlock): Resampler {
+  if (fromHz === toHz) return { push: onBlock, finish: () => {}, close: () => {} };
+  const { coefficients, rows, taps, before, phases, step } = filterBankFor(fromHz, toHz);
+  const capacity = taps + PIECE;
+  const buffer = allocateFloats(capacity);
+  const output = allocateFloats(PIECE);
+  floatsAt(buffer, before).fill(0);
+  let held = before; // samples in the buffer, the first of them under the next output's first tap
+  let phase = 0;
+  let taken = 0;
+  let given = 0;
+
+  /** Gives the outputs whose taps all lie in the buffer, so that `most` at most have been given. */
+  const give = (most: number): void => {
+    while (held >= taps) {
+      const ready = Math.floor(((held - taps + 1) * phases - 1 - phase) / step) + 1;
+      const n = Math.min(ready, PIECE, most - given);
+      if (n <= 0) return;
+      const place = [buffer, output, n, coefficients, taps, phases, step, phase] as const;
+      if (rows === phases) kernel.polyphase(...place);
+      else kernel.polyphaseBetween(...place, rows);
+      const position = phase + n * step;
+      phase = position % phases;
+      const past = (position - phase) / phases;
+      floatsAt(buffer, held).copyWithin(0, past);
+      held -= past;
+      given += n;
+      onBlock(floatsAt(output, n));
+    }
+  };
+  const append = (samples: Float32Array, most: number): void => {
+    for (let from = 0; from < samples.length;) {
+      const piece = samples.subarray(from, from + capacity - held);
+      floatsAt(buffer + held * FLOAT_BYTES, piece.length).set(piece);
+      held += piece.length;
+      from += piece.length;
+      give(most);
+    }
+  };
+  return {
+    push: (block) => {
+      taken += block.length;
+      append(block, Infinity);
+    },
+    finish: () => {
+      const total = Math.ceil((taken * toHz) / fromHz);
+      while (given < total) append(new Float32Array(taps), total);
+    },
+    close: () => {
+      kernel.release(buffer);
+      kernel.release(output);
+    },
+  };
 }
 
-function kernelFor(fromHz: number, toHz: number): Kernel {
+/** A folder has few rates. */
+const BANKS_KEPT = 4;
+const banks = new Map<string, FilterBank>();
+
+function filterBankFor(fromHz: number, toHz: number): FilterBank {
   const key = `${fromHz}/${toHz}`;
-  let kernel = kernels.get(key);
-  if (kernel === undefined) {
-    if (kernels.size === KERNELS_KEPT) kernels.clear();
-    kernels.set(key, (kernel = designKernel(fromHz, toHz)));
+  let bank = banks.get(key);
+  if (bank === undefined) {
+    if (banks.size === BANKS_KEPT) {
+      for (const { coefficients } of banks.values()) kernel.release(coefficients);
+      banks.clear();
+    }
+    banks.set(key, (bank = designFilterBank(fromHz, toHz)));
   }
-  return kernel;
+  return bank;
 }
 
-function designKernel(fromHz: number, toHz: number): Kernel {
+function designFilterBank(fromHz: number, toHz: number): FilterBank {
   const divisor = greatestCommonDivisor(fromHz, toHz);
   const [phases, step] = [toHz / divisor, fromHz / divisor];
+  const rows = Math.min(phases, MOST_ROWS);
   const shrink = Math.min(1, toHz / fromHz); // the lower rate, in input samples
   const halfWidth = Math.ceil(HALF_WIDTH / shrink);
-  const taps = 2 * halfWidth;
+  const taps = 4 * Math.ceil(halfWidth / 2);
   const cutoff = ((1 + PASSBAND_END) / 2) * shrink; // of the input's Nyquist frequency
-  const coefficients = new Float32Array(phases * taps);
-  for (let phase = 0; phase < phases; phase += 1)
+  const values = new Float32Array((rows + 1) * taps);
+  for (let row = 0; row <= rows; row += 1)
     for (let tap = 0; tap < taps; tap += 1) {
-      const distance = tap - (halfWidth - 1) - phase / phases; // input samples from the output's place
-      coefficients[phase * taps + tap] =
-        cutoff * sinc(cutoff * distance) * kaiser(distance / halfWidth);
+      const distance = tap - (halfWidth - 1) - row / rows; // input samples from the output's place
+      values[row * taps + tap] = cutoff * sinc(cutoff * distance) * kaiser(distance / halfWidth);
     }
-  return { coefficients, taps, phases, step };
+  return { coefficients: store(values), rows, taps, before: halfWidth - 1, phases, step };
 }
 
 function sinc(x: number): number {

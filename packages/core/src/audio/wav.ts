@@ -1,19 +1,14 @@
 import { UserError } from "../errors.ts";
-
-/** Sound as decoded: mono, nominally in [-1, 1] (float files may exceed it). */
-export interface Sound {
-  /** [samples], the mean of the channels. */
-  readonly samples: Float32Array;
-  readonly sampleRateHz: number;
-  /** Channels of the file, before they were averaged. */
-  readonly channels: number;
-}
+import { type Bytes, sliceOf } from "./bytes.ts";
+import { bytesAt, floatsAt, kernel } from "./kernel.ts";
+import type { OnSoundBlock, Sound } from "./sound.ts";
 
 const FORMAT_PCM = 1;
 const FORMAT_FLOAT = 3;
 const FORMAT_EXTENSIBLE = 0xfffe;
 
-interface Layout {
+/** How a WAV file holds its samples. */
+export interface WavLayout {
   readonly littleEndian: boolean;
   readonly format: number;
   readonly channels: number;
@@ -30,45 +25,92 @@ export function isWav(bytes: Uint8Array): boolean {
 }
 
 /**
- * Decodes a WAV file: PCM of 1 to 64 bits, 32- and 64-bit float, plain or extensible, RIFF, RIFX (big-endian) or RF64.
+ * A WAV file: PCM of 1 to 64 bits, 32- and 64-bit float, plain or extensible, RIFF, RIFX (big-endian) or RF64.
  * A data chunk that claims more than the file holds is read as far as it goes, in whole frames.
  * @returns undefined when the file is WAV but of another codec (A-law, ADPCM, …): a case for ffmpeg.
  * @throws UserError E_INPUT_BROKEN when the header is damaged or holds no sound.
  */
-export function decodeWav(bytes: Uint8Array, name: string): Sound | undefined {
-  const layout = readLayout(bytes, name);
+export function openWav(bytes: Bytes, name: string): Sound | undefined {
+  const layout = readWavLayout(bytes, name);
   const { format, channels, bytesPerSample, sampleRateHz } = layout;
   const isPcm = format === FORMAT_PCM && bytesPerSample >= 1 && bytesPerSample <= 8;
   const isFloat = format === FORMAT_FLOAT && (bytesPerSample === 4 || bytesPerSample === 8);
   if (!isPcm && !isFloat) return undefined;
   const frames = Math.floor((layout.dataEnd - layout.dataStart) / (channels * bytesPerSample));
   if (frames === 0) throw broken(name, "holds no sound: its data chunk has no whole sample");
-  const samples = new Float32Array(frames);
-  const view = new DataView(bytes.buffer, bytes.byteOffset + layout.dataStart);
-  const read = sampleReader(view, layout);
-  for (let frame = 0, offset = 0; frame < frames; frame += 1) {
+  return {
+    name,
+    sampleRateHz,
+    channels,
+    read: async (onBlock) => readBlocks(bytes, layout, frames, onBlock),
+  };
+}
+
+/** Bytes that are read in one piece. */
+const PIECE_BYTES = 1 << 20;
+const raw = kernel.allocate(PIECE_BYTES);
+/** One sample of 16 bits becomes one of 32. */
+const mono = kernel.allocate(2 * PIECE_BYTES);
+
+function readBlocks(bytes: Bytes, layout: WavLayout, frames: number, onBlock: OnSoundBlock): void {
+  const { channels, bytesPerSample, dataStart } = layout;
+  const frameBytes = channels * bytesPerSample;
+  const most = Math.max(1, Math.floor(PIECE_BYTES / frameBytes));
+  for (let done = 0; done < frames;) {
+    const wanted = Math.min(most, frames - done);
+    const piece =
+      frameBytes > PIECE_BYTES ? new Uint8Array(frameBytes) : bytesAt(raw, wanted * frameBytes);
+    const got = Math.floor(bytes.readInto(piece, dataStart + done * frameBytes) / frameBytes);
+    if (got === 0 || !onBlock(monoOf(piece, got, layout))) return; // the file was cut while it was read
+    done += got;
+  }
+}
+
+/** The mean of the channels of n frames. */
+export function monoOf(piece: Uint8Array, n: number, layout: WavLayout): Float32Array {
+  const { format, channels, bytesPerSample, littleEndian } = layout;
+  if (format === FORMAT_PCM && bytesPerSample === 2 && littleEndian && piece.byteOffset === raw) {
+    kernel.pcm16ToMono(raw, n, channels, mono);
+    return floatsAt(mono, n);
+  }
+  const read = sampleReader(new DataView(piece.buffer, piece.byteOffset, piece.length), layout);
+  const samples = new Float32Array(n);
+  for (let frame = 0, offset = 0; frame < n; frame += 1) {
     let sum = 0;
     for (let channel = 0; channel < channels; channel += 1, offset += bytesPerSample)
       sum += read(offset);
     samples[frame] = sum / channels;
   }
-  return { samples, sampleRateHz, channels };
+  return samples;
 }
 
-function readLayout(bytes: Uint8Array, name: string): Layout {
-  if (bytes.length < 12 || !isWav(bytes))
+/** Bytes of the start of a file that are looked at together. */
+const HEAD_BYTES = 512;
+
+/** @throws UserError E_INPUT_BROKEN when the header is damaged or there is no data chunk */
+export function readWavLayout(bytes: Bytes, name: string): WavLayout {
+  const { size: fileSize } = bytes;
+  const head = sliceOf(bytes, 0, HEAD_BYTES);
+  if (head.length < 12 || !isWav(head))
     throw broken(name, "is not a WAV file: it must start with RIFF, RIFX or RF64 and WAVE");
-  const littleEndian = ascii(bytes, 0) !== "RIFX";
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  let header: Pick<Layout, "format" | "channels" | "sampleRateHz" | "bytesPerSample"> | undefined;
+  const littleEndian = ascii(head, 0) !== "RIFX";
+  const viewAt = (at: number, length: number): DataView => {
+    const part =
+      at + length <= head.length ? head.subarray(at, at + length) : sliceOf(bytes, at, length);
+    return new DataView(part.buffer, part.byteOffset, part.length);
+  };
+  let header:
+    | Pick<WavLayout, "format" | "channels" | "sampleRateHz" | "bytesPerSample">
+    | undefined;
   let longDataSize: number | undefined;
-  for (let at = 12; at + 8 <= bytes.length;) {
-    const id = ascii(bytes, at);
-    const size = view.getUint32(at + 4, littleEndian);
+  for (let at = 12; at + 8 <= fileSize;) {
+    const chunk = viewAt(at, 8);
+    const id = asciiOf(chunk);
+    const size = chunk.getUint32(4, littleEndian);
     const start = at + 8;
-    if (id === "ds64" && start + 16 <= bytes.length)
-      longDataSize = Number(view.getBigUint64(start + 8, littleEndian));
-    if (id === "fmt ") header = readHeader(view, start, size, littleEndian, name);
+    if (id === "ds64" && start + 16 <= fileSize)
+      longDataSize = Number(viewAt(start, 16).getBigUint64(8, littleEndian));
+    if (id === "fmt ") header = readHeader(viewAt(start, 28), size, littleEndian, name);
     if (id === "data") {
       if (header === undefined) throw broken(name, "lacks a 'fmt ' chunk before its 'data' chunk");
       const claimed = size === 0xffffffff ? (longDataSize ?? size) : size;
@@ -76,7 +118,7 @@ function readLayout(bytes: Uint8Array, name: string): Layout {
         ...header,
         littleEndian,
         dataStart: start,
-        dataEnd: Math.min(start + claimed, bytes.length),
+        dataEnd: Math.min(start + claimed, fileSize),
       };
     }
     at = start + size + (size & 1);
@@ -84,27 +126,21 @@ function readLayout(bytes: Uint8Array, name: string): Layout {
   throw broken(name, "holds no sound: it has no 'data' chunk");
 }
 
-function readHeader(
-  view: DataView,
-  start: number,
-  size: number,
-  littleEndian: boolean,
-  name: string,
-) {
-  if (size < 16 || start + Math.min(size, 28) > view.byteLength)
+/** The body of a 'fmt ' chunk of `size` bytes, of which the view has the first 28 or what is there. */
+function readHeader(view: DataView, size: number, littleEndian: boolean, name: string) {
+  if (size < 16 || Math.min(size, 28) > view.byteLength)
     throw broken(name, "has a damaged 'fmt ' chunk");
-  const tag = view.getUint16(start, littleEndian);
-  const channels = view.getUint16(start + 2, littleEndian);
-  const sampleRateHz = view.getUint32(start + 4, littleEndian);
-  const blockAlign = view.getUint16(start + 12, littleEndian);
-  const bits = view.getUint16(start + 14, littleEndian);
+  const tag = view.getUint16(0, littleEndian);
+  const channels = view.getUint16(2, littleEndian);
+  const sampleRateHz = view.getUint32(4, littleEndian);
+  const blockAlign = view.getUint16(12, littleEndian);
+  const bits = view.getUint16(14, littleEndian);
   if (channels === 0 || sampleRateHz === 0 || bits === 0)
     throw broken(
       name,
       `has a damaged 'fmt ' chunk: ${channels} channels, ${sampleRateHz} Hz, ${bits} bits`,
     );
-  const format =
-    tag === FORMAT_EXTENSIBLE && size >= 28 ? view.getUint32(start + 24, littleEndian) : tag;
+  const format = tag === FORMAT_EXTENSIBLE && size >= 28 ? view.getUint32(24, littleEndian) : tag;
   const container = blockAlign / channels;
   const bytesPerSample =
     Number.isInteger(container) && container * 8 >= bits ? container : Math.ceil(bits / 8);
@@ -112,7 +148,7 @@ function readHeader(
 }
 
 /** The reader of one sample at a byte offset, scaled so that full scale is 1. */
-function sampleReader(view: DataView, layout: Layout): (offset: number) => number {
+function sampleReader(view: DataView, layout: WavLayout): (offset: number) => number {
   const { littleEndian, bytesPerSample, format } = layout;
   if (format === FORMAT_FLOAT)
     return bytesPerSample === 4
@@ -133,6 +169,10 @@ function sampleReader(view: DataView, layout: Layout): (offset: number) => numbe
 
 function ascii(bytes: Uint8Array, at: number): string {
   return String.fromCharCode(...bytes.subarray(at, at + 4));
+}
+
+function asciiOf(view: DataView): string {
+  return ascii(new Uint8Array(view.buffer, view.byteOffset, view.byteLength), 0);
 }
 
 function broken(name: string, rule: string): UserError {

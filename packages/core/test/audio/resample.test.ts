@@ -1,6 +1,17 @@
-import { resample } from "@emotion-service/core/audio/resample";
+import { createResampler } from "@emotion-service/core/audio/resample";
+import { concatenate } from "@emotion-service/core/audio/sound";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+
+/** Resamples in blocks of the given size. */
+function resample(samples: Float32Array, fromHz: number, toHz: number, size = 3000): Float32Array {
+  const blocks: Float32Array[] = [];
+  const resampler = createResampler(fromHz, toHz, (block) => blocks.push(block.slice()));
+  for (let at = 0; at < samples.length; at += size) resampler.push(samples.subarray(at, at + size));
+  resampler.finish();
+  resampler.close();
+  return concatenate(blocks);
+}
 
 const sine = (hz: number, sampleRateHz: number, seconds: number): Float32Array =>
   Float32Array.from({ length: Math.round(sampleRateHz * seconds) }, (_, i) =>
@@ -78,5 +89,16 @@ it("is linear and does not depend on the clip before", () => {
 
 it("hands back the same samples at an equal rate", () => {
   const samples = Float32Array.of(0.1, -0.2, 0.3);
-  expect(resample(samples, 16_000, 16_000)).toBe(samples);
+  expect(resample(samples, 16_000, 16_000)).toEqual(samples);
+});
+
+it.each([1, 100, 16_384, 100_000])("does not depend on the blocks (%i)", (size) => {
+  const samples = sine(440, 44_100, 1);
+  expect(resample(samples, 44_100, 16_000, size)).toEqual(resample(samples, 44_100, 16_000));
+});
+
+it("is as good between rates without a small ratio", () => {
+  const output = middle(resample(sine(3000, 47_999, 0.5), 47_999, 16_000));
+  const expected = middle(sine(3000, 16_000, 0.5));
+  expect(output).toBeAllClose(expected.subarray(0, output.length), { rtol: 0, atol: 1e-5 });
 });

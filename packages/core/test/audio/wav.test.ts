@@ -1,19 +1,21 @@
-import { decodeWav, isWav } from "@emotion-service/core/audio/wav";
+import { bytesOfArray } from "@emotion-service/core/audio/bytes";
+import { samplesOf } from "@emotion-service/core/audio/sound";
+import { isWav, openWav } from "@emotion-service/core/audio/wav";
 import { UserError } from "@emotion-service/core/errors";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type WavShape, ascii, concatenate, wavBytes } from "./wavBytes.ts";
 
-const decode = (bytes: Uint8Array) => decodeWav(bytes, "clip.wav");
-const samplesOf = (bytes: Uint8Array): number[] => Array.from(decode(bytes)?.samples ?? []);
+const open = (bytes: Uint8Array) => openWav(bytesOfArray(bytes), "clip.wav");
+const decode = async (bytes: Uint8Array): Promise<number[]> => [...(await samplesOf(open(bytes)!))];
 const mono = (values: readonly number[]): number[][] => values.map((value) => [value]);
 
 describe("PCM, full scale being 1", () => {
-  it.each([1, 5, 8, 12, 16, 20, 24, 27, 32, 45, 64])("of %i bits", (bits) => {
+  it.each([1, 5, 8, 12, 16, 20, 24, 27, 32, 45, 64])("of %i bits", async (bits) => {
     // A width that is no whole number of bytes lies in the upper bits of its container: the container's scale counts.
     const scale = 2 ** (8 * Math.ceil(bits / 8) - 1);
     const values = [-scale, -scale / 2, 0, scale / 4, scale / 2];
-    expect(samplesOf(wavBytes(mono(values), { bits }))).toEqual([-1, -0.5, 0, 0.25, 0.5]);
+    expect(await decode(wavBytes(mono(values), { bits }))).toEqual([-1, -0.5, 0, 0.25, 0.5]);
   });
 
   it.each<[string, WavShape]>([
@@ -27,11 +29,11 @@ describe("PCM, full scale being 1", () => {
       "behind other chunks, one of odd length",
       { before: [["LIST", new Uint8Array(7)] as const, ["bext", new Uint8Array(4)] as const] },
     ],
-  ])("%s", (_, shape) => {
+  ])("%s", async (_, shape) => {
     const scale = 2 ** (8 * Math.ceil((shape.bits ?? 16) / 8) - 1);
     const values = [-1, -0.25, 0.125, 0.5];
     expect(
-      samplesOf(
+      await decode(
         wavBytes(
           values.map((value) => [value * scale]),
           shape,
@@ -40,7 +42,7 @@ describe("PCM, full scale being 1", () => {
     ).toEqual(values);
   });
 
-  it("comes back, any samples, any number of channels averaged", () => {
+  it("comes back, any samples, any number of channels averaged", async () => {
     const clip = fc.integer({ min: 1, max: 5 }).chain((channels) =>
       fc.array(
         fc.array(fc.integer({ min: -32768, max: 32767 }), {
@@ -50,14 +52,14 @@ describe("PCM, full scale being 1", () => {
         { minLength: 1, maxLength: 20 },
       ),
     );
-    fc.assert(
-      fc.property(clip, (frames) => {
-        const sound = decode(wavBytes(frames, { sampleRateHz: 11_025 }));
+    await fc.assert(
+      fc.asyncProperty(clip, async (frames) => {
+        const sound = open(wavBytes(frames, { sampleRateHz: 11_025 }));
         const means = frames.map(
           (frame) => frame.reduce((sum, value) => sum + value, 0) / frame.length / 32768,
         );
         expect(sound).toMatchObject({ sampleRateHz: 11_025, channels: frames[0]!.length });
-        expect(sound?.samples).toBeAllClose(means, { rtol: 1e-6, atol: 1e-9 });
+        expect(await samplesOf(sound!)).toBeAllClose(means, { rtol: 1e-6, atol: 1e-9 });
       }),
     );
   });
@@ -70,22 +72,22 @@ describe("float", () => {
     ["64 bits", { bits: 64 }],
     ["32 bits, big-endian", { bits: 32, magic: "RIFX" }],
     ["64 bits, extensible", { bits: 64, extensible: true }],
-  ])("%s keeps what exceeds 1", (_, shape) => {
-    expect(samplesOf(wavBytes(mono(values), { ...shape, kind: "float" }))).toEqual(
+  ])("%s keeps what exceeds 1", async (_, shape) => {
+    expect(await decode(wavBytes(mono(values), { ...shape, kind: "float" }))).toEqual(
       values.map(Math.fround),
     );
   });
 });
 
-it("averages stereo", () => {
-  const sound = decode(
+it("averages stereo", async () => {
+  const sound = open(
     wavBytes([
       [16384, -16384],
       [16384, 0],
     ]),
   );
   expect(sound?.channels).toBe(2);
-  expect(Array.from(sound?.samples ?? [])).toEqual([0, 0.25]);
+  expect([...(await samplesOf(sound!))]).toEqual([0, 0.25]);
 });
 
 describe("a data chunk that claims more than the file holds", () => {
@@ -98,23 +100,23 @@ describe("a data chunk that claims more than the file holds", () => {
     ["by its size", wavBytes([[16384], [8192]], { claimedBytes: 4000 }), [0.5, 0.25]],
     ["of a stream", wavBytes([[16384], [8192]], { claimedBytes: 0xffffffff }), [0.5, 0.25]],
     ["cut within a frame", whole.subarray(0, -3), [1.5 / 32768, 3.5 / 32768]],
-  ])("%s is read as far as it goes", (_, bytes, expected) => {
-    expect(samplesOf(bytes)).toEqual(expected);
+  ])("%s is read as far as it goes", async (_, bytes, expected) => {
+    expect(await decode(bytes)).toEqual(expected);
   });
 });
 
-it("reads no further than the data chunk claims", () => {
+it("reads no further than the data chunk claims", async () => {
   const bytes = concatenate([wavBytes([[16384]]), ascii("LIST"), new Uint8Array(40)]);
-  expect(samplesOf(bytes)).toEqual([0.5]);
+  expect(await decode(bytes)).toEqual([0.5]);
 });
 
-it("reads bytes that lie within a larger buffer", () => {
+it("reads bytes that lie within a larger buffer", async () => {
   const bytes = concatenate([new Uint8Array(13), wavBytes([[16384]])]).subarray(13);
-  expect(samplesOf(bytes)).toEqual([0.5]);
+  expect(await decode(bytes)).toEqual([0.5]);
 });
 
 it("leaves other codecs to ffmpeg", () => {
-  expect(decode(wavBytes([[100]], { kind: "alaw", bits: 8 }))).toBeUndefined();
+  expect(open(wavBytes([[100]], { kind: "alaw", bits: 8 }))).toBeUndefined();
 });
 
 describe("a damaged header", () => {
@@ -146,28 +148,29 @@ describe("a damaged header", () => {
     ["holds no sound: its data chunk has no whole sample", good.subarray(0, 44)],
     ["holds no sound: its data chunk has no whole sample", good.subarray(0, 45)],
   ])("%s", (message, bytes) => {
-    expect(() => decode(bytes)).toThrow(
+    expect(() => open(bytes)).toThrow(
       expect.objectContaining({ code: "E_INPUT_BROKEN", message: `clip.wav: ${message}` }),
     );
   });
 
-  it("never fails in another way, nor runs on, whatever the bytes are", () => {
-    const outcomeOf = (bytes: Uint8Array): string => {
+  it("never fails in another way, nor runs on, whatever the bytes are", async () => {
+    const outcomeOf = async (bytes: Uint8Array): Promise<string> => {
       try {
-        const sound = decode(bytes);
-        return sound === undefined ? "another codec" : sound.samples.length > 0 ? "sound" : "none";
+        const sound = open(bytes);
+        if (sound === undefined) return "another codec";
+        return (await samplesOf(sound)).length > 0 ? "sound" : "none";
       } catch (error) {
         return error instanceof UserError ? error.code : String(error);
       }
     };
     const place = fc.nat({ max: good.length - 1 });
     const change = fc.array(fc.tuple(place, fc.nat({ max: 255 })), { maxLength: 6 });
-    fc.assert(
-      fc.property(change, fc.nat({ max: good.length }), (changes, length) => {
+    await fc.assert(
+      fc.asyncProperty(change, fc.nat({ max: good.length }), async (changes, length) => {
         const bytes = good.slice();
         for (const [at, byte] of changes) bytes[at] = byte;
         expect(["sound", "another codec", "E_INPUT_BROKEN"]).toContain(
-          outcomeOf(bytes.subarray(0, length)),
+          await outcomeOf(bytes.subarray(0, length)),
         );
       }),
       { numRuns: 2000 },
