@@ -76,7 +76,7 @@ export function isNumeric({ type, size }: H5Type): boolean {
 
 /** Types of which h5wasm reads a part; the others are read whole or not at all. */
 export function canBeSliced({ type }: H5Type): boolean {
-  return type === INTEGER || type === FLOAT || type === STRING || type === ENUM;
+  return type === INTEGER || type === FLOAT || type === STRING || type === ENUM || type === VLEN;
 }
 
 /** Filters by the number that The HDF Group registered; a file names them otherwise, or not at all. */

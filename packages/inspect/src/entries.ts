@@ -76,7 +76,7 @@ function problemOf(dataset: Dataset): string | undefined {
   const { shape } = metadata;
   if (shape === null || shape.includes(0)) return undefined;
   try {
-    // A single value has no axis to slice, and compound types and lists must be read whole.
+    // A single value has no axis to slice, and compound types must be read whole.
     if (shape.length > 0 && canBeSliced(metadata)) dataset.slice(shape.map(() => [0, 1]));
     else if (metadata.size * metadata.total_size <= TRY_BYTES) void dataset.value;
     return undefined;

@@ -2,6 +2,7 @@ import { table } from "@emotion-service/core/cli/table";
 import { canonicalEmotion } from "@emotion-service/core/labels";
 import type { Entry } from "./entries.ts";
 import type { H5Report } from "./inspectH5.ts";
+import type { Spread } from "./lengths.ts";
 import { type Plain, isList } from "./values.ts";
 
 /** Longest attribute or value that is shown, in characters. */
@@ -21,9 +22,11 @@ export function formatH5(report: H5Report): string {
     ...attributeLines(attributes, 1),
     ...entries.flatMap(entryLines),
     ...labelLines(report),
+    ...lengthLines(report),
     ...statsLines(entries),
     ...rowLines(entries),
     ...(problems > 0 ? ["", `${problems} of ${entries.length} entries cannot be read`] : []),
+    ...(report.plot === undefined ? [] : ["", `plot: ${report.plot}`]),
   ].join("\n");
 }
 
@@ -66,6 +69,19 @@ function labelLines({ labels }: H5Report): string[] {
     const more = counts.length - shown.length;
     return ["", `${path}: ${shown.join(", ")}${more > 0 ? `, … ${more} more` : ""}`];
   });
+}
+
+function lengthLines({ lengths }: H5Report): string[] {
+  if (lengths === undefined) return [];
+  const { clips, frames, seconds } = lengths;
+  const inFrames = `${spreadText(frames, String)} frames (shortest / median / longest)`;
+  const inSeconds =
+    seconds === null ? [] : [`${spreadText(seconds, (value) => value.toFixed(2))} s`];
+  return ["", [`lengths: ${clips} clips`, inFrames, ...inSeconds].join(", ")];
+}
+
+function spreadText({ min, median, max }: Spread, text: (value: number) => string): string {
+  return [min, median, max].map(text).join(" / ");
 }
 
 /** A class id with the emotion it stands for. */

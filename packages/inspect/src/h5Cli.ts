@@ -1,4 +1,8 @@
-import { Command, type CommandUnknownOpts } from "@commander-js/extra-typings";
+import {
+  Command,
+  type CommandUnknownOpts,
+  InvalidArgumentError,
+} from "@commander-js/extra-typings";
 import { integerIn, jsonOption, quietOption } from "@emotion-service/core/cli/flags";
 import type { CliIo } from "@emotion-service/core/cli/run";
 
@@ -13,6 +17,11 @@ export function createProgram(io: CliIo): CommandUnknownOpts {
       "min, mean, max, deviation, NaN and infinity counts of every numeric dataset",
       false,
     )
+    .option(
+      "--plot <out.png>",
+      "draw a few spectrograms of preprocessed audio: one an emotion, at most six",
+      pngPath,
+    )
     .addOption(jsonOption())
     .addOption(quietOption())
     .action(async (file, flags) => {
@@ -21,8 +30,14 @@ export function createProgram(io: CliIo): CommandUnknownOpts {
       const report = await inspectH5(file, {
         rows: flags.rows,
         stats: flags.stats,
+        plot: flags.plot,
         signal: io.signal,
       });
       io.stdout.write(`${flags.json ? JSON.stringify(report) : formatH5(report)}\n`);
     });
+}
+
+function pngPath(text: string): string {
+  if (text.toLowerCase().endsWith(".png")) return text;
+  throw new InvalidArgumentError(`must be the name of a .png file, got '${text}'.`);
 }

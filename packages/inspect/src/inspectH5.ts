@@ -1,11 +1,13 @@
 import { statSync } from "node:fs";
-import { throwIfAborted } from "@emotion-service/core/errors";
+import { UserError, throwIfAborted } from "@emotion-service/core/errors";
 import { countBy } from "@emotion-service/core/files/manifest";
+import { refuseReplacing } from "@emotion-service/core/files/outputs";
 import { type Dataset, type File, readH5, readStrings } from "@emotion-service/core/hdf5/file";
 import { isNumeric } from "./dtype.ts";
 import { type Entry, entriesOf, problemText } from "./entries.ts";
 import { firstRows } from "./firstRows.ts";
 import { layoutOf } from "./layout.ts";
+import { type Lengths, lengthsDataset, lengthsOf } from "./lengths.ts";
 import { statsOf } from "./stats.ts";
 import { type Plain, attributesOf } from "./values.ts";
 
@@ -13,6 +15,8 @@ export interface InspectOptions {
   /** Rows to show of each dataset; 0: none. */
   readonly rows: number;
   readonly stats: boolean;
+  /** Where to draw spectrograms of preprocessed audio, a PNG; undefined: nowhere. */
+  readonly plot?: string | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -26,6 +30,10 @@ export interface H5Report {
   readonly entries: readonly Entry[];
   /** For every dataset called "labels": how many rows have each, most frequent first. */
   readonly labels: Readonly<Record<string, readonly (readonly [label: string, count: number])[]>>;
+  /** Of preprocessed audio whose clips have their own length. */
+  readonly lengths?: Lengths;
+  /** The picture that was drawn. */
+  readonly plot?: string;
 }
 
 /**
@@ -33,18 +41,64 @@ export interface H5Report {
  * @throws UserError when the file is missing or is not HDF5.
  */
 export async function inspectH5(path: string, options: InspectOptions): Promise<H5Report> {
-  return readH5(path, "<file>", (file) => {
-    const attributes = attributesOf(file);
-    const entries = entriesOf(file).map((entry) => withValues(entry, file, options));
-    return {
-      file: path,
-      bytes: statSync(path).size,
-      layout: layoutOf(entries, attributes),
-      attributes,
-      entries,
-      labels: labelCounts(entries, file),
-    };
-  });
+  const { plot } = options;
+  if (plot !== undefined) refuseReplacing([plot], [path]);
+  const report = await readH5(path, "<file>", (file) => reportOn(file, path, options));
+  if (plot === undefined) return report;
+  requireClips(report);
+  const { plotClips } = await import("./plotClips.ts");
+  await plotClips(path, plot);
+  return { ...report, plot };
+}
+
+function reportOn(file: File, path: string, options: InspectOptions): H5Report {
+  const attributes = attributesOf(file);
+  const values = entriesOf(file).map((entry) => withValues(entry, file, options));
+  const { lengths, entries } = withLengths(values, file, attributes, options);
+  return {
+    file: path,
+    bytes: statSync(path).size,
+    layout: layoutOf(entries, attributes),
+    attributes,
+    entries,
+    labels: labelCounts(entries, file),
+    ...(lengths === undefined ? {} : { lengths }),
+  };
+}
+
+/** Where preprocessed audio keeps its spectrograms. */
+const CLIP_DATASETS = ["features/fixed", "features/ragged", "features/vlen_flat"];
+
+/** @throws UserError when there are no spectrograms to draw */
+function requireClips({ file, layout, entries }: H5Report): void {
+  if (entries.some(({ path }) => CLIP_DATASETS.includes(path))) return;
+  const found = layout ?? "not one of the pipeline's layouts";
+  throw new UserError(
+    "E_LAYOUT",
+    `--plot: needs one of the datasets ${CLIP_DATASETS.join(", ")}, ${file} has none (it is: ${found})`,
+    { hint: "name a file that audio-preprocess wrote, or leave out --plot" },
+  );
+}
+
+/** Adds the clips' lengths, or to their entry why they cannot be read. */
+function withLengths(
+  entries: readonly Entry[],
+  file: File,
+  attributes: H5Report["attributes"],
+  { signal }: InspectOptions,
+): Pick<H5Report, "entries" | "lengths"> {
+  const dataset = lengthsDataset(file);
+  if (dataset === undefined) return { entries };
+  const { value, problem } = tried(dataset, () =>
+    lengthsOf(dataset, attributes, () => throwIfAborted(signal)),
+  );
+  if (value !== undefined) return { entries, lengths: value };
+  const isIt = ({ path }: Entry): boolean => dataset.path.replace(/^\//, "") === path;
+  return {
+    entries: entries.map((entry) =>
+      problem !== undefined && isIt(entry) ? { problem, ...entry } : entry,
+    ),
+  };
 }
 
 /** Adds the first rows and the statistics of a dataset that can be read. */

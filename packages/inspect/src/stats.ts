@@ -66,7 +66,8 @@ function summarise(values: ArrayLike<number>) {
   return { nan, infinite, finite, min, max, mean, m2 };
 }
 
-function numbersOf(value: unknown): ArrayLike<number> {
+/** Numbers of any type that h5wasm hands out; throws of anything else. */
+export function numbersOf(value: unknown): ArrayLike<number> {
   if (typeof value === "number" || typeof value === "bigint") return [Number(value)];
   if (value instanceof BigInt64Array || value instanceof BigUint64Array)
     return Float64Array.from(value, Number);
