@@ -1,4 +1,4 @@
-import { Command, Option } from "@commander-js/extra-typings";
+import { Command, InvalidArgumentError, Option } from "@commander-js/extra-typings";
 import {
   integerIn,
   jsonOption,
@@ -9,7 +9,9 @@ import {
 } from "@emotion-service/core/cli/flags";
 import { createProgress } from "@emotion-service/core/cli/progress";
 import type { CliIo } from "@emotion-service/core/cli/run";
-import { DEFAULT_LOG_MEL, PAD_MODES } from "@emotion-service/core/audio/logMel";
+import { FRAME_FEATURES, type FrameFeature } from "@emotion-service/core/audio/frameFeatures";
+import { readShard } from "@emotion-service/core/files/shard";
+import { DEFAULT_LOG_MEL, PAD_MODES } from "@emotion-service/core/audio/logMelConfig";
 
 /** The flags of audio-preprocess; the action calls preprocessAudio. */
 export function createProgram(io: CliIo) {
@@ -69,6 +71,31 @@ export function createProgram(io: CliIo) {
       "auto",
     )
     .addOption(
+      new Option(
+        "--features <list>",
+        `what to store: mel, and any of ${FRAME_FEATURES.join(", ")} (as librosa defines them)`,
+      )
+        .argParser(parseFeatures)
+        .default([], "mel"),
+    )
+    .option(
+      "--shard <i/n>",
+      "process slice i of n, i from 1 (auto/n: i from SLURM_ARRAY_TASK_ID or JOB_COMPLETION_INDEX; 1/1: everything); by default from SLURM_ARRAY_TASK_ID and _COUNT where these are set",
+    )
+    .option(
+      "--resume",
+      "go on from what a run of the same flags that was stopped had finished",
+      false,
+    )
+    .addOption(
+      numberOption(
+        "--time_limit <seconds>",
+        "a file that takes longer has failed, seconds",
+        300,
+        numberIn(1, 86_400),
+      ),
+    )
+    .addOption(
       new Option("--compression <kind>", "compression of the features")
         .choices(["none", "gzip"] as const)
         .default("none" as const),
@@ -79,7 +106,8 @@ export function createProgram(io: CliIo) {
     .addOption(jsonOption())
     .addOption(quietOption())
     .action(async (flags) => {
-      const { preprocessAudio, formatSummary } = await import("./preprocessAudio.ts");
+      const { preprocessAudio } = await import("./preprocessAudio.ts");
+      const { formatSummary } = await import("./summary.ts");
       const progress = createProgress(io, flags.quiet);
       const summary = await preprocessAudio({
         audioDir: flags.audio_dir,
@@ -95,7 +123,11 @@ export function createProgram(io: CliIo) {
           top_db: flags.top_db,
           pad_mode: flags.pad_mode,
         },
+        extras: flags.features,
         labels: flags.labels,
+        shard: readShard(flags.shard, process.env),
+        resume: flags.resume,
+        timeLimitSeconds: flags.time_limit,
         workers: flags.workers,
         batchRows: flags.batch_write,
         compression: flags.compression,
@@ -104,4 +136,17 @@ export function createProgram(io: CliIo) {
       }).finally(progress.end);
       io.stdout.write(flags.json ? `${JSON.stringify(summary)}\n` : formatSummary(summary));
     });
+}
+
+/** "mel,rms" → the extras, in the order in which they are stored. */
+function parseFeatures(text: string): FrameFeature[] {
+  const names = text.split(",").map((name) => name.trim());
+  for (const name of names)
+    if (name !== "mel" && !FRAME_FEATURES.some((known) => known === name))
+      throw new InvalidArgumentError(
+        `must be mel and any of ${FRAME_FEATURES.join(", ")}, got '${name}'.`,
+      );
+  if (!names.includes("mel"))
+    throw new InvalidArgumentError(`must have mel in it, got '${text}': it is always stored.`);
+  return FRAME_FEATURES.filter((name) => names.includes(name));
 }

@@ -1,19 +1,22 @@
+import { statSync } from "node:fs";
 import { join } from "node:path";
-import type { LogMelConfig } from "@emotion-service/core/audio/logMel";
+import { createFrameMeter, type FrameFeature } from "@emotion-service/core/audio/frameFeatures";
+import type { LogMelConfig } from "@emotion-service/core/audio/logMelConfig";
 import type { OnProgress } from "@emotion-service/core/cli/progress";
-import { UserError } from "@emotion-service/core/errors";
+import { UserError, throwIfAborted } from "@emotion-service/core/errors";
+import { type Journal, openJournal } from "@emotion-service/core/files/journal";
 import { AUDIO_EXTENSIONS, listFiles } from "@emotion-service/core/files/listFiles";
-import {
-  causeWithoutName,
-  countBy,
-  listCounts,
-  writeCsv,
-} from "@emotion-service/core/files/manifest";
+import { causeWithoutName, countBy, writeCsv } from "@emotion-service/core/files/manifest";
 import { refuseReplacing, withOutputs } from "@emotion-service/core/files/outputs";
-import { createFeatureWriter } from "@emotion-service/core/hdf5/preprocessedAudio";
+import { type Shard, isInShard } from "@emotion-service/core/files/shard";
+import { createFeatureWriter } from "@emotion-service/core/hdf5/preprocessedAudioWriter";
+import { refuseOtherShard, shardAttributes } from "@emotion-service/core/hdf5/shardAttributes";
+import type { FileFacts } from "@emotion-service/core/labels";
 import { type Outcome, mapInWorkers } from "@emotion-service/core/workers/pool";
-import type { ClipFeatures } from "./featureWorker.ts";
+import type { FeatureWorkerSettings, FileFeatures } from "./featureWorker.ts";
 import { createLabelReader } from "./labelRule.ts";
+import { MANIFEST_COLUMNS, type ManifestRow } from "./manifestRow.ts";
+import { type PreprocessAudioSummary, summarise } from "./summary.ts";
 
 export interface PreprocessAudioOptions {
   readonly audioDir: string;
@@ -21,102 +24,149 @@ export interface PreprocessAudioOptions {
   readonly manifestDir: string;
   readonly manifestName: string;
   readonly config: LogMelConfig;
-  /** auto, cremad, ravdess, folder or csv:FILE */
+  /** What is stored beside the log-mel. */
+  readonly extras: readonly FrameFeature[];
+  /** A LabelRule or csv:FILE. */
   readonly labels: string;
+  /** The slice of the files to process; all of them without it. */
+  readonly shard?: Shard | undefined;
+  /** Go on from what a run that was stopped had finished. */
+  readonly resume: boolean;
   readonly workers: number;
+  /** Time that a file may take, seconds. */
+  readonly timeLimitSeconds: number;
   readonly batchRows: number;
   readonly compression: "none" | "gzip";
   readonly onProgress?: OnProgress;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** One line of the manifest: every input file has one. */
-interface ManifestRow {
-  readonly path: string;
-  readonly label: string;
-  readonly speaker: string;
-  readonly status: "ok" | "silent" | "failed";
-  readonly cause: string;
-  readonly duration_seconds?: string;
-  readonly sample_rate_hz?: number;
-  readonly channels?: number;
-  readonly frames?: number;
-}
+/** What the journal holds of a clip beside its features. */
+type ClipFacts = Omit<FileFeatures, "features">;
 
-const MANIFEST_COLUMNS = [
-  "path",
-  "label",
-  "speaker",
-  "status",
-  "cause",
-  "duration_seconds",
-  "sample_rate_hz",
-  "channels",
-  "frames",
-] as const;
+/** A worker that does not answer is ended this long after the time limit, milliseconds. */
+const GRACE_MS = 2000;
 
-export interface PreprocessAudioSummary {
-  readonly out_h5: string;
-  readonly manifest: string;
-  readonly files: number;
-  readonly written: number;
-  readonly silent: number;
-  readonly failed: number;
-  /** cause → files */
-  readonly causes: Readonly<Record<string, number>>;
-  /** label → rows */
-  readonly labels: Readonly<Record<string, number>>;
-}
-
-/** Audio folder → log-mel HDF5 and a manifest, both whole or neither. */
+/**
+ * Audio folder → log-mel HDF5 and a manifest, both whole or neither. Finished clips go to a journal beside the output
+ * first, in whatever order they come, and from there into the file in the order of their paths.
+ */
 export async function preprocessAudio(
   options: PreprocessAudioOptions,
 ): Promise<PreprocessAudioSummary> {
-  const paths = listFiles(options.audioDir, AUDIO_EXTENSIONS, "--audio_dir");
-  const labels = createLabelReader(options.labels, paths);
+  const { audioDir, outH5, shard } = options;
+  createFrameMeter(options.extras, options.config); // refuses extras that these settings cannot give
+  const all = listFiles(audioDir, AUDIO_EXTENSIONS, "--audio_dir");
+  const paths = shard === undefined ? all : all.filter((path) => isInShard(path, shard));
+  const labels = createLabelReader(options.labels, all);
   const manifest = join(options.manifestDir, options.manifestName);
   refuseReplacing(
-    [options.outH5, manifest],
-    paths.map((path) => join(options.audioDir, path)),
+    [outH5, manifest],
+    all.map((path) => join(audioDir, path)),
   );
-  return withOutputs(async (outputs) => {
-    const h5 = outputs.stage(options.outH5);
+  await refuseOtherShard(outH5, shard);
+  let journal: Journal<ClipFacts> | undefined;
+  const rows = await withOutputs(async (outputs) => {
+    const h5 = outputs.stage(outH5);
     const csv = outputs.stage(manifest);
+    journal = openJournal<ClipFacts>(outH5, journalSettings(options), options.resume);
     const writer = await createFeatureWriter(h5, options);
     try {
-      const rows: ManifestRow[] = [];
-      for await (const outcome of extractAll(paths, options)) {
-        const path = paths[rows.length] ?? "";
+      const found: ManifestRow[] = [];
+      for await (const { path, outcome, key } of extractAll(paths, options, journal)) {
         const row = manifestRow(path, labels.factsOf(path), outcome);
-        rows.push(row);
-        if (outcome.ok) writer.add({ ...outcome.value, label: row.label, path });
-        options.onProgress?.(rows.length, paths.length, "files");
+        found.push(row);
+        if (outcome.ok) {
+          const { facts, numbers } = journal.read(key);
+          writer.add({ features: numbers, frames: facts.frames, label: row.label, path });
+        }
+        options.onProgress?.(found.length, paths.length, "files");
       }
-      refuseNoRows(rows, options.audioDir);
-      const errors = rows.filter(({ status }) => status === "failed").length;
-      writer.finish({ audioDir: options.audioDir, errors });
-      writeCsv(csv, MANIFEST_COLUMNS, rows);
-      return summarise(rows, options.outH5, manifest);
+      if (shard === undefined) refuseNoRows(found, audioDir);
+      const errors = found.filter(({ status }) => status === "failed").length;
+      writer.finish({ audioDir, errors, attributes: shardAttributes(shard, all) });
+      writeCsv(csv, MANIFEST_COLUMNS, found);
+      return found;
+    } catch (error) {
+      journal.close(false);
+      throw withWayOn(error, journal.count(), paths.length);
     } finally {
       writer.close();
     }
   });
+  journal?.close(true);
+  return summarise(rows, {
+    options,
+    manifest,
+    resumed: journal?.resumed ?? 0,
+    notes: labels.notes,
+  });
 }
 
-function extractAll(
+/** One file's outcome; its features are in the journal under the key. */
+interface Extracted {
+  readonly path: string;
+  readonly key: string;
+  readonly outcome: Outcome<ClipFacts>;
+}
+
+/** Every file in order: from the journal where it is there, else by the workers. */
+async function* extractAll(
   paths: readonly string[],
-  { audioDir, config, workers, signal }: PreprocessAudioOptions,
-): AsyncGenerator<Outcome<ClipFeatures>> {
-  return mapInWorkers<string, ClipFeatures>(
-    paths.map((path) => join(audioDir, path)),
-    { script: new URL("featureWorker.js", import.meta.url), settings: config, workers, signal },
+  options: PreprocessAudioOptions,
+  journal: Journal<ClipFacts>,
+): AsyncGenerator<Extracted, void, undefined> {
+  const { audioDir, config, extras, workers, signal } = options;
+  const files = paths.map((path) => join(audioDir, path));
+  const keys = files.map(fingerprint);
+  const isFinished = keys.map((key) => journal.has(key));
+  const pending = [...files.keys()].filter((i) => isFinished[i] !== true);
+  const limitMs = options.timeLimitSeconds * 1000;
+  const settings: FeatureWorkerSettings = { config, extras, limitMs };
+  const outcomes = mapInWorkers<string, FileFeatures, ClipFacts>(
+    pending.map((i) => files[i] ?? ""),
+    {
+      script: new URL("featureWorker.js", import.meta.url),
+      settings,
+      workers,
+      signal,
+      limitMs: limitMs + GRACE_MS,
+      keep: ({ features, ...facts }, n) => {
+        journal.append(keys[pending[n] ?? 0] ?? "", facts, features);
+        return facts;
+      },
+    },
   );
+  try {
+    for (const [i, path] of paths.entries()) {
+      const key = keys[i] ?? "";
+      if (isFinished[i] === true) {
+        throwIfAborted(signal);
+        yield { path, key, outcome: { ok: true, value: journal.read(key).facts } };
+        continue;
+      }
+      const { value: outcome } = await outcomes.next();
+      if (outcome !== undefined) yield { path, key, outcome };
+    }
+  } finally {
+    await outcomes.return();
+  }
+}
+
+/** What tells a file from what it was before: its path, size and time of change. */
+function fingerprint(file: string): string {
+  const stat = statSync(file, { throwIfNoEntry: false });
+  return `${file} ${stat?.size} ${stat?.mtimeMs}`;
+}
+
+function journalSettings({ config, extras }: PreprocessAudioOptions) {
+  return { ...config, features: ["mel", ...extras].join(",") };
 }
 
 function manifestRow(
   path: string,
-  { label, speaker = "" }: { readonly label: string; readonly speaker: string | undefined },
-  outcome: Outcome<ClipFeatures>,
+  { label, speaker = "" }: FileFacts,
+  outcome: Outcome<ClipFacts>,
 ): ManifestRow {
   if (!outcome.ok)
     return { path, label, speaker, status: "failed", cause: causeWithoutName(outcome.cause, path) };
@@ -144,37 +194,10 @@ function refuseNoRows(rows: readonly ManifestRow[], audioDir: string): void {
   );
 }
 
-function summarise(
-  rows: readonly ManifestRow[],
-  outH5: string,
-  manifest: string,
-): PreprocessAudioSummary {
-  const failed = rows.filter(({ status }) => status === "failed");
-  const written = rows.filter(({ status }) => status !== "failed");
-  return {
-    out_h5: outH5,
-    manifest,
-    files: rows.length,
-    written: written.length,
-    silent: rows.filter(({ status }) => status === "silent").length,
-    failed: failed.length,
-    causes: Object.fromEntries(countBy(failed.map(({ cause }) => cause))),
-    labels: Object.fromEntries(countBy(written.map(({ label }) => label))),
-  };
-}
-
-/** The summary as a person reads it. */
-export function formatSummary(summary: PreprocessAudioSummary): string {
-  const lines = [
-    `${summary.written} of ${summary.files} files written to ${summary.out_h5}`,
-    `labels: ${listCounts(summary.labels)}`,
-    `manifest: ${summary.manifest}`,
-  ];
-  if (summary.silent > 0) lines.push(`silent (every sample is zero): ${summary.silent}`);
-  if (summary.failed > 0) {
-    lines.push(`failed: ${summary.failed}`);
-    for (const [cause, count] of Object.entries(summary.causes))
-      lines.push(`  ${count} × ${cause}`);
-  }
-  return `${lines.join("\n")}\n`;
+/** The error of a run that was stopped, with the way on where some of the work is done. */
+function withWayOn(error: unknown, done: number, files: number): unknown {
+  if (!(error instanceof UserError) || done === 0) return error;
+  const wayOn = `${done} of ${files} files are done: the same command with --resume goes on with the others`;
+  const hint = error.hint === undefined ? wayOn : `${error.hint}; ${wayOn}`;
+  return new UserError(error.code, error.message, { hint, cause: error });
 }

@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { DEFAULT_LOG_MEL, createLogMelExtractor } from "@emotion-service/core/audio/logMel";
+import { createLogMelExtractor } from "@emotion-service/core/audio/logMel";
+import { DEFAULT_LOG_MEL } from "@emotion-service/core/audio/logMelConfig";
 import { openSound } from "@emotion-service/core/audio/decode";
 import { describe, expect, it } from "vitest";
 import { writeSpeechSample } from "../../../scripts/sample/writeSample.ts";

@@ -1,7 +1,8 @@
 import { join } from "node:path";
 import { audioStats } from "@emotion-service/core/audio/audioStats";
 import { openSound } from "@emotion-service/core/audio/decode";
-import { type LogMelConfig, createLogMelExtractor } from "@emotion-service/core/audio/logMel";
+import { createLogMelExtractor } from "@emotion-service/core/audio/logMel";
+import { type LogMelConfig } from "@emotion-service/core/audio/logMelConfig";
 import { serveJobs } from "@emotion-service/core/workers/serve";
 
 export interface AudioSettings {

@@ -1,5 +1,5 @@
 import { audioStats, audioStatsEncoder } from "@emotion-service/core/audio/audioStats";
-import { DEFAULT_LOG_MEL } from "@emotion-service/core/audio/logMel";
+import { DEFAULT_LOG_MEL } from "@emotion-service/core/audio/logMelConfig";
 import type { OnProgress } from "@emotion-service/core/cli/progress";
 import { throwIfAborted } from "@emotion-service/core/errors";
 import type { FaceCrop } from "@emotion-service/core/face/faceCrop";

@@ -1,8 +1,9 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { DEFAULT_LOG_MEL, type LogMelConfig } from "@emotion-service/core/audio/logMel";
+import { DEFAULT_LOG_MEL, type LogMelConfig } from "@emotion-service/core/audio/logMelConfig";
 import { createH5, readH5, writeArray, writeStrings } from "@emotion-service/core/hdf5/file";
-import { type FeatureRow, createFeatureWriter } from "@emotion-service/core/hdf5/preprocessedAudio";
+import type { FeatureRow } from "@emotion-service/core/hdf5/preprocessedAudio";
+import { createFeatureWriter } from "@emotion-service/core/hdf5/preprocessedAudioWriter";
 import { describe, expect, test } from "vitest";
 import { namesIn, temporaryFolder } from "../../../test/command.ts";
 import { runInProcess } from "../../../test/inProcess.ts";

@@ -1,6 +1,7 @@
 import { audioStats, audioStatsEncoder } from "@emotion-service/core/audio/audioStats";
 import { openSound } from "@emotion-service/core/audio/decode";
-import { type LogMelConfig, createLogMelExtractor } from "@emotion-service/core/audio/logMel";
+import { createLogMelExtractor } from "@emotion-service/core/audio/logMel";
+import { type LogMelConfig } from "@emotion-service/core/audio/logMelConfig";
 import { UserError, throwIfAborted } from "@emotion-service/core/errors";
 import { FACE_CROPS, type FaceCrop } from "@emotion-service/core/face/faceCrop";
 import {

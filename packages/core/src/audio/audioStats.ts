@@ -1,6 +1,6 @@
 import { createRequire } from "node:module";
 import { type EncoderInfo, stableJson } from "../hdf5/encoder.ts";
-import type { LogMelConfig } from "./logMel.ts";
+import type { LogMelConfig } from "./logMelConfig.ts";
 
 /** Raised when the functionals change, so that old embeddings are not mixed with new ones. */
 const AUDIO_STATS_VERSION = 1;

@@ -14,12 +14,12 @@ const HEAD_BYTES = 12;
 /**
  * Opens a sound file, or the sound of a video, at its own rate: WAV and FLAC are decoded in this process, the rest by
  * ffmpeg. Nothing stays open between reads.
- * @param signal stops ffmpeg
+ * @param limitMs time that ffmpeg may take for one reading, milliseconds
  * @throws UserError E_INPUT_BROKEN when it cannot be decoded or holds no sound; so may `read`
  */
-export async function openSound(path: string, signal?: AbortSignal): Promise<Sound> {
+export async function openSound(path: string, limitMs?: number): Promise<Sound> {
   const bytes = bytesOfFile(path);
-  const sound = openInProcess(bytes, path, signal) ?? (await openByFfmpeg(path, signal));
+  const sound = openInProcess(bytes, path, limitMs) ?? (await openByFfmpeg(path, limitMs));
   const rate = sound.sampleRateHz;
   if (rate >= LOWEST_RATE_HZ && rate <= HIGHEST_RATE_HZ) return sound;
   throw new UserError(
@@ -28,9 +28,9 @@ export async function openSound(path: string, signal?: AbortSignal): Promise<Sou
   );
 }
 
-function openInProcess(bytes: Bytes, path: string, signal?: AbortSignal): Sound | undefined {
+function openInProcess(bytes: Bytes, path: string, limitMs?: number): Sound | undefined {
   const head = sliceOf(bytes, 0, HEAD_BYTES);
   if (head.length === 0) throw new UserError("E_INPUT_BROKEN", `${path}: is empty (0 bytes)`);
   if (isWav(head)) return openWav(bytes, path);
-  return isFlac(head) ? openFlac(bytes, path, () => openByFfmpeg(path, signal)) : undefined;
+  return isFlac(head) ? openFlac(bytes, path, () => openByFfmpeg(path, limitMs)) : undefined;
 }

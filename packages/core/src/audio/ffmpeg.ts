@@ -64,13 +64,12 @@ export interface FfmpegOutput {
 
 /**
  * Runs ffmpeg on one input and streams its output.
- * The stream ends with a UserError E_INPUT_BROKEN when ffmpeg cannot read the input, and with the signal's reason when
- * that stops it.
+ * The stream ends with a UserError E_INPUT_BROKEN when ffmpeg cannot read the input, or takes longer than `limitMs`.
  */
 export async function runFfmpeg(
   input: string,
   output: FfmpegOutput,
-  signal?: AbortSignal,
+  limitMs?: number,
 ): Promise<Readable> {
   const program = findFfmpeg();
   const { default: ffmpeg } = await import("fluent-ffmpeg");
@@ -95,10 +94,13 @@ export async function runFfmpeg(
         ),
       ),
     );
-  const stop = (): void => void stream.destroy(signal?.reason as Error);
-  signal?.addEventListener("abort", stop);
+  const stop = (): void =>
+    void stream.destroy(
+      new UserError("E_INPUT_BROKEN", `${input}: took longer than ${(limitMs ?? 0) / 1000} s`),
+    );
+  const timer = limitMs === undefined ? undefined : setTimeout(stop, limitMs);
   stream.on("close", () => {
-    signal?.removeEventListener("abort", stop);
+    clearTimeout(timer);
     if (!stream.readableEnded) command.kill("SIGKILL");
   });
   command.pipe(stream, { end: true });

@@ -11,10 +11,10 @@ const MOST_KEPT = 1 << 22;
  * The sound of any file that ffmpeg reads. A short one stays in memory; for a long one ffmpeg runs again at each read.
  * @throws UserError E_INPUT_BROKEN when ffmpeg cannot read it, or it holds no sound
  */
-export async function openByFfmpeg(path: string, signal?: AbortSignal): Promise<Sound> {
+export async function openByFfmpeg(path: string, limitMs?: number): Promise<Sound> {
   const blocks: Float32Array[] = [];
   let kept = 0;
-  const facts = await runOnce(path, signal, (block) => {
+  const facts = await runOnce(path, limitMs, (block) => {
     blocks.push(block.slice());
     kept += block.length;
     return kept <= MOST_KEPT;
@@ -26,7 +26,7 @@ export async function openByFfmpeg(path: string, signal?: AbortSignal): Promise<
     sampleRateHz: facts.sampleRateHz,
     channels: facts.channels,
     read: async (onBlock) => {
-      await runOnce(path, signal, onBlock);
+      await runOnce(path, limitMs, onBlock);
     },
   };
 }
@@ -37,11 +37,11 @@ const HEAD_BYTES = 512;
 /** Runs ffmpeg, hands out its blocks until `onBlock` says false, and ends it. */
 async function runOnce(
   path: string,
-  signal: AbortSignal | undefined,
+  limitMs: number | undefined,
   onBlock: OnSoundBlock,
 ): Promise<Pick<Sound, "sampleRateHz" | "channels">> {
   const output = { format: "wav", options: ["-vn", "-c:a", "pcm_f32le"] };
-  const stream = await runFfmpeg(path, output, signal);
+  const stream = await runFfmpeg(path, output, limitMs);
   let layout: WavLayout | undefined;
   let held: Buffer = Buffer.alloc(0);
   let taken = 0;

@@ -1,5 +1,5 @@
 import { CHROMA_COUNT, createChroma } from "./chroma.ts";
-import type { LogMelConfig } from "./logMel.ts";
+import type { LogMelConfig } from "./logMelConfig.ts";
 import { MFCC_COUNT } from "./mfcc.ts";
 import {
   CONTRAST_BANDS,

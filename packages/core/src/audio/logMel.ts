@@ -2,38 +2,10 @@ import { UserError } from "../errors.ts";
 import { powerToDb } from "./decibels.ts";
 import { type Clip, type Samples, collect, oneAtATime, openClip, padded } from "./clip.ts";
 import { peakOf } from "./kernel.ts";
+import { type LogMelConfig, fixedSamples, frameCount } from "./logMelConfig.ts";
 import { type OnFrame, createMelSpectrogram } from "./melSpectrogram.ts";
 import type { Sound } from "./sound.ts";
 import { trimBounds } from "./trim.ts";
-
-export const PAD_MODES = ["constant", "reflect", "wrap"] as const;
-
-/** The settings of the features, named as the flags, the attributes and librosa name them. */
-export interface LogMelConfig {
-  /** Hz */
-  readonly sr: number;
-  /** samples */
-  readonly n_fft: number;
-  /** samples */
-  readonly hop_length: number;
-  readonly n_mels: number;
-  /** seconds; 0: as long as the clip is */
-  readonly fixed_duration: number;
-  /** decibels below the loudest frame; 0: no trimming */
-  readonly top_db: number;
-  /** how the ends are padded so that frames are centred */
-  readonly pad_mode: (typeof PAD_MODES)[number];
-}
-
-export const DEFAULT_LOG_MEL: LogMelConfig = {
-  sr: 16_000,
-  n_fft: 1024,
-  hop_length: 512,
-  n_mels: 64,
-  fixed_duration: 3,
-  top_db: 20,
-  pad_mode: "constant",
-};
 
 export interface LogMel {
   /** dB in [-80, 0] below the loudest cell, [n_mels, frames] row-major. */
@@ -45,8 +17,11 @@ export interface LogMel {
   readonly durationSeconds: number;
 }
 
-/** Makes the log-mel spectrogram of a sound. */
-export type LogMelExtractor = (sound: Sound) => Promise<LogMel>;
+/** Makes the log-mel spectrogram of a sound; `onClip` may ask to see its frames. */
+export type LogMelExtractor = (sound: Sound, onClip?: OnClip) => Promise<LogMel>;
+
+/** Hears of a clip before it is measured; `length` is its samples once fitted. */
+export type OnClip = (frames: number, length: number) => OnFrame;
 
 /**
  * The log-mel spectrogram of a sound, as librosa 0.11 makes it: resample, effects.trim, centre-crop or pad to the
@@ -54,9 +29,9 @@ export type LogMelExtractor = (sound: Sound) => Promise<LogMel>;
  * Memory holds the features and a few minutes of sound; a longer one is read again for each step.
  * The extractor throws a UserError E_INPUT_BROKEN for samples that are not finite, and what reading the sound throws.
  */
-export function createLogMelExtractor(config: LogMelConfig, onFrame?: OnFrame): LogMelExtractor {
+export function createLogMelExtractor(config: LogMelConfig): LogMelExtractor {
   const startMel = createMelSpectrogram(config);
-  return (sound) =>
+  return (sound, onClip) =>
     oneAtATime(async () => {
       const clip = await openClip(sound, config.sr);
       const fitted = fit(clip, config);
@@ -64,7 +39,7 @@ export function createLogMelExtractor(config: LogMelConfig, onFrame?: OnFrame): 
       requireRoom(frames * config.n_mels, sound.name);
       const peak = await findPeak(fitted);
       const divisor = peak > 0 ? Math.max(peak, LEAST_PEAK) : 1;
-      const run = startMel(frames, onFrame);
+      const run = startMel(frames, onClip?.(frames, fitted.length));
       const push = (block: Float32Array): boolean => {
         run.push(block, divisor);
         return true;
@@ -77,11 +52,6 @@ export function createLogMelExtractor(config: LogMelConfig, onFrame?: OnFrame): 
       const loudest = powerToDb(features);
       return { features, frames, silent: loudest === 0, durationSeconds: clip.durationSeconds };
     });
-}
-
-/** Frames of n samples padded by floor(n_fft / 2) at either end: an odd frame finds one place less. */
-function frameCount(samples: number, { n_fft: nFft, hop_length: hop }: LogMelConfig): number {
-  return 1 + Math.max(0, Math.floor((samples - (nFft % 2)) / hop));
 }
 
 /** Quieter clips are divided by this, not by their peak. */
@@ -105,8 +75,7 @@ function fit(clip: Clip, config: LogMelConfig): Samples {
       ? trimBounds(clip.energies, clip.length, config.top_db)
       : { start: 0, end: clip.length };
   const trimmed = end - start;
-  const length =
-    config.fixed_duration > 0 ? Math.round(config.fixed_duration * config.sr) : trimmed;
+  const length = config.fixed_duration > 0 ? fixedSamples(config) : trimmed;
   const cropped = Math.max(0, Math.floor((trimmed - length) / 2));
   const first = start + cropped;
   const last = Math.min(end, first + length);

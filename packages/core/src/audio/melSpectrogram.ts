@@ -12,7 +12,7 @@ export interface MelSettings {
   readonly n_mels: number;
 }
 
-/** Sees a frame as it is measured: its samples [n_fft], not windowed, and its power spectrum [n_fft / 2 + 1]. */
+/** Sees a frame as it is measured: its samples [n_fft], not windowed, and its power spectrum [n_fft / 2 + 1], lent until it returns. */
 export type OnFrame = (frame: number, samples: Float32Array, power: Float32Array) => void;
 
 /** A mel spectrogram in the making. */
@@ -45,6 +45,8 @@ export function createMelSpectrogram(
   const span = nFft + (LANES - 1) * hop; // samples of four frames
   const buffer = allocateFloats(span + PIECE);
 
+  const seenPower = new Float32Array(spectra.bins);
+
   return (frames, onFrame) => {
     const power = new Float32Array(nMels * frames);
     let held = 0; // samples in the buffer, the first of them being the next frame's
@@ -75,11 +77,8 @@ export function createMelSpectrogram(
     const show = (see: OnFrame, samples: Address, end: number): void => {
       const lanes = floatsAt(spectra.power, spectra.bins * LANES);
       for (let lane = 0; measured + lane < end; lane += 1) {
-        const spectrum = Float32Array.from(
-          { length: spectra.bins },
-          (_, k) => lanes[k * LANES + lane] ?? 0,
-        );
-        see(measured + lane, floatsAt(samples + lane * hop * FLOAT_BYTES, nFft).slice(), spectrum);
+        for (let k = 0; k < spectra.bins; k += 1) seenPower[k] = lanes[k * LANES + lane] ?? 0;
+        see(measured + lane, floatsAt(samples + lane * hop * FLOAT_BYTES, nFft), seenPower);
       }
     };
     /** Measures what the buffer has whole, and moves the rest to its start. */

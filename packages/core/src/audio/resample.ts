@@ -32,7 +32,7 @@ export type OnBlock = (block: Float32Array) => void;
 
 export interface Resampler {
   push(block: Float32Array): void;
-  /** Gives what is left: ceil(n · to / from) samples in all. */
+  /** Gives what is left: ceil(n · to / from) samples in all, the last a zero where n · to / from rounds down, as librosa has it. */
   finish(): void;
   /** Gives back its memory. */
   close(): void;
@@ -87,8 +87,10 @@ export function createResampler(fromHz: number, toHz: number, onBlock: OnBlock):
       append(block, Infinity);
     },
     finish: () => {
-      const total = Math.ceil((taken * toHz) / fromHz);
-      while (given < total) append(new Float32Array(taps), total);
+      const length = (taken * toHz) / fromHz;
+      const rounded = Math.floor(length + 0.5);
+      while (given < rounded) append(new Float32Array(taps), rounded);
+      if (rounded < Math.ceil(length)) onBlock(new Float32Array(1));
     },
     close: () => {
       kernel.release(buffer);

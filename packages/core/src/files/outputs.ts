@@ -1,15 +1,17 @@
-import { randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import {
   closeSync,
   fsyncSync,
   mkdirSync,
   openSync,
+  readFileSync,
   readdirSync,
   renameSync,
   rmdirSync,
   rmSync,
   statSync,
 } from "node:fs";
+import { hostname } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 import { UserError, causeOf } from "../errors.ts";
 
@@ -38,6 +40,7 @@ export function createOutputs(): Outputs {
     const innermost = dirname(absolute);
     const outermost = makeFolder(innermost, target);
     if (outermost !== undefined) madeFolders.push({ outermost, innermost });
+    removeOrphans(absolute);
     const temporary = temporaryName(absolute);
     refuseUnwritable(temporary, target);
     refuseOtherKind(absolute, kind);
@@ -115,13 +118,47 @@ function refuseUnwritable(temporary: string, target: string): void {
   }
 }
 
+/** Temporary names tell the machine and the process, so that what a killed run left can be known. */
+const MACHINE = createHash("sha256").update(hostname()).digest("hex").slice(0, 6);
+
 function temporaryName(target: string): string {
-  return join(dirname(target), `.${basename(target)}.tmp-${randomBytes(4).toString("hex")}`);
+  const unique = `${MACHINE}-${process.pid}-${randomBytes(3).toString("hex")}`;
+  return join(dirname(target), `.${basename(target)}.tmp-${unique}`);
+}
+
+/** Removes what runs that were killed (kill -9, a power cut) left of a target: their processes are gone. */
+function removeOrphans(target: string): void {
+  const start = `.${basename(target)}.tmp-${MACHINE}-`;
+  for (const name of readdirSync(dirname(target))) {
+    const [, owner] = name.startsWith(start)
+      ? (/^(\d+)-[0-9a-f]{6}/.exec(name.slice(start.length)) ?? [])
+      : [];
+    if (owner !== undefined && !isRunning(Number(owner)))
+      rmSync(join(dirname(target), name), { recursive: true, force: true });
+  }
+}
+
+/** Whether a process of this machine is running: one that has ended may still be listed until its parent asks for it. */
+export function isRunning(processId: number): boolean {
+  try {
+    process.kill(processId, 0);
+    return process.platform !== "linux" || !isZombie(processId);
+  } catch (error) {
+    return error instanceof Error && "code" in error && error.code === "EPERM";
+  }
+}
+
+function isZombie(processId: number): boolean {
+  try {
+    return /\) Z /.test(readFileSync(`/proc/${processId}/stat`, "utf8"));
+  } catch {
+    return false; // no /proc here
+  }
 }
 
 /** The target of a temporary name that `stage` gave; any other path as it is. */
 function targetOf(temporary: string): string {
-  const [, name] = /^\.(.+)\.tmp-[0-9a-f]{8}$/.exec(basename(temporary)) ?? [];
+  const [, name] = /^\.(.+)\.tmp-[0-9a-f]{6}-\d+-[0-9a-f]{6}$/.exec(basename(temporary)) ?? [];
   return name === undefined ? temporary : join(dirname(temporary), name);
 }
 

@@ -1,144 +1,27 @@
-import { type LogMelConfig, DEFAULT_LOG_MEL, PAD_MODES } from "../audio/logMel.ts";
+import { FRAME_FEATURES, type FrameFeature, rowsOf } from "../audio/frameFeatures.ts";
+import { type LogMelConfig, DEFAULT_LOG_MEL, PAD_MODES } from "../audio/logMelConfig.ts";
 import { UserError } from "../errors.ts";
 import { UNKNOWN_LABEL, canonicalEmotion } from "../labels.ts";
-import { stableJson } from "./encoder.ts";
+import { concatenate } from "../audio/sound.ts";
 import { requireRows } from "./embeddings.ts";
 import {
   type AttributeValue,
   type Dataset,
   type File,
-  createH5,
   findDataset,
   readAttributes,
   readH5,
   readStrings,
   requireDataset,
   toFloat32,
-  writeArray,
-  writeAttributes,
-  writeStrings,
 } from "./file.ts";
-import { CREATED_BY, FORMAT_VERSION } from "./format.ts";
-
-/** Rows of a chunk of features/fixed, the Python service's. */
-const CHUNK_ROWS = 16;
-/** Frames of a chunk of features/ragged. */
-const CHUNK_FRAMES = 1024;
 
 export interface FeatureRow {
-  /** dB, [n_mels, frames] row-major */
+  /** [n_mels, frames] row-major, dB; below them the rows of the extras, in their order, where these are asked for */
   readonly features: Float32Array;
   readonly frames: number;
   readonly label: string;
   readonly path: string;
-}
-
-export interface FeatureWriter {
-  /** Takes a row; rows are written `batchRows` at a time. */
-  add(row: FeatureRow): void;
-  /** Writes what is left, labels, paths and attributes, and closes the file. */
-  finish(facts: { readonly audioDir: string; readonly errors: number }): void;
-  /** Closes the file without finishing it. Safe to call after `finish`. */
-  close(): void;
-}
-
-interface FeatureWriterOptions {
-  readonly config: LogMelConfig;
-  readonly batchRows: number;
-  readonly compression: "none" | "gzip";
-}
-
-/**
- * Writes preprocessed audio at `path` (a staged output's temporary path): `features/fixed` [N, n_mels, frames], or,
- * when the duration is not fixed, `features/ragged` [sum of frames, n_mels] with `features/frames` [N].
- */
-export async function createFeatureWriter(
-  path: string,
-  { config, batchRows, compression }: FeatureWriterOptions,
-): Promise<FeatureWriter> {
-  const writer = await createH5(path);
-  const ragged = config.fixed_duration === 0;
-  const labels: string[] = [];
-  const paths: string[] = [];
-  const frames: number[] = [];
-  let batch: FeatureRow[] = [];
-  let dataset: Dataset | undefined;
-  let length = 0; // of the dataset's first axis
-
-  const create = (file: File, cell: readonly number[], chunk: number): Dataset => {
-    const group = file.create_group("features");
-    return group.create_dataset({
-      name: ragged ? "ragged" : "fixed",
-      data: new Float32Array(0),
-      shape: [0, ...cell],
-      maxshape: [null, ...cell],
-      chunks: [chunk, ...cell],
-      dtype: "<f",
-      ...(compression === "gzip" ? { compression: 4 } : {}),
-    });
-  };
-  const flush = (): void => {
-    const [first] = batch;
-    if (first === undefined) return;
-    writer.edit((file) => {
-      const cell = ragged ? [config.n_mels] : [config.n_mels, first.frames];
-      dataset ??= create(file, cell, ragged ? CHUNK_FRAMES : CHUNK_ROWS);
-      const rows = ragged ? batch.reduce((sum, row) => sum + row.frames, 0) : batch.length;
-      dataset.resize([length + rows, ...cell]);
-      dataset.write_slice(
-        [[length, length + rows], ...cell.map((): [] => [])],
-        concatenate(batch, ragged ? config.n_mels : undefined),
-      );
-      length += rows;
-    });
-    batch = [];
-  };
-  return {
-    add: (row) => {
-      batch.push(row);
-      labels.push(row.label);
-      paths.push(row.path);
-      frames.push(row.frames);
-      if (batch.length === batchRows) flush();
-    },
-    finish: ({ audioDir, errors }) => {
-      flush();
-      writer.edit((file) => {
-        const group = file.get("features");
-        if (group === null || !("create_group" in group)) throw new Error("no rows were written");
-        if (ragged) writeArray(group, "frames", Int32Array.from(frames), [frames.length], "<i");
-        writeStrings(group, "labels", labels);
-        writeStrings(group, "paths", paths);
-        writeAttributes(file, {
-          format: "emotion-service preprocessed audio",
-          format_version: FORMAT_VERSION,
-          created_by: CREATED_BY,
-          ...config,
-          audio_dir: audioDir,
-          num_samples: paths.length,
-          errors,
-          feature_config: stableJson(config),
-        });
-      });
-      writer.close();
-    },
-    close: () => writer.close(),
-  };
-}
-
-/** Rows one after another; transposed to [frames, nMels] when `nMels` is given. */
-function concatenate(rows: readonly FeatureRow[], nMels: number | undefined): Float32Array {
-  const values = new Float32Array(rows.reduce((sum, row) => sum + row.features.length, 0));
-  let at = 0;
-  for (const { features, frames } of rows) {
-    if (nMels === undefined) values.set(features, at);
-    else
-      for (let t = 0; t < frames; t += 1)
-        for (let band = 0; band < nMels; band += 1)
-          values[at + t * nMels + band] = features[band * frames + t] ?? 0;
-    at += features.length;
-  }
-  return values;
 }
 
 /** What a preprocessed-audio file holds, apart from its features. */
@@ -146,16 +29,22 @@ export interface PreprocessedAudio {
   readonly config: LogMelConfig;
   readonly labels: readonly string[];
   readonly paths: readonly string[];
+  /** What is stored beside the log-mel. */
+  readonly extras: readonly FrameFeature[];
+  /** Of the file itself. */
+  readonly attributes: Readonly<Record<string, AttributeValue>>;
 }
 
 /**
  * Reads preprocessed audio, a batch of rows at a time: fixed, ragged, or the Python service's ragged form.
+ * @param withExtras whether rows have the extras too
  * @throws UserError when the file is missing, is not HDF5, or lacks a dataset
  */
 export async function readPreprocessedAudio<T>(
   path: string,
   flag: string,
   work: (facts: PreprocessedAudio, rows: Iterable<FeatureRow>) => T,
+  withExtras = false,
 ): Promise<T> {
   return readH5(path, flag, (file) => {
     const cure = "write it with audio-preprocess";
@@ -164,26 +53,73 @@ export async function readPreprocessedAudio<T>(
     );
     const paths = readStrings(requireDataset(file, "features/paths", path, cure));
     requireRows(path, "features/labels, features/paths", labels.length, paths.length);
-    const facts = { config: configFrom(readAttributes(file), path), labels, paths };
-    const nMels = facts.config.n_mels;
-    const ragged = findDataset(file, "features/ragged");
+    const attributes = readAttributes(file);
+    const config = configFrom(attributes, path);
+    const extras = FRAME_FEATURES.filter((name) => findDataset(file, `features/${name}`));
+    const facts = { config, labels, paths, extras, attributes };
+    const names = withExtras ? extras : [];
     const flat = findDataset(file, "features/vlen_flat");
-    if (ragged === undefined && flat !== undefined) {
+    const lengths = findDataset(file, "features/ragged") && readLengths(file, facts, path);
+    if (lengths === undefined && flat !== undefined) {
       requireShape(flat, [paths.length], path);
       return work(facts, flatRows(flat, facts, path));
     }
-    if (ragged === undefined) {
-      const fixed = requireDataset(file, "features/fixed", path, cure);
-      const frames = fixed.shape?.[2] ?? 0;
-      requireShape(fixed, [paths.length, nMels, frames], path);
-      return work(facts, fixedRows(fixed, facts, path));
-    }
-    const lengthsDataset = requireDataset(file, "features/frames", path, cure);
-    const lengths = toFloat32(lengthsDataset.value, lengthsDataset.path, path);
-    requireRows(path, "features/frames, features/paths", lengths.length, paths.length);
-    requireShape(ragged, [lengths.reduce((sum, frames) => sum + frames, 0), nMels], path);
-    return work(facts, raggedRows(ragged, lengths, facts, path));
+    const main = lengths === undefined ? "fixed" : "ragged";
+    const datasets = [
+      openRows(file, main, config.n_mels, lengths, facts, path),
+      ...names.map((name) => openRows(file, name, rowsOf(name, config), lengths, facts, path)),
+    ];
+    return work(facts, zipped(datasets, facts));
   });
+}
+
+/** A clip's values of one dataset, [rows, frames]. */
+interface Part {
+  readonly values: Float32Array;
+  readonly frames: number;
+}
+
+/** The clips of a dataset below `features`, in order; of its own lengths where these are given. */
+function openRows(
+  file: File,
+  name: string,
+  rows: number,
+  lengths: Float32Array | undefined,
+  { paths }: PreprocessedAudio,
+  path: string,
+): Iterable<Part> {
+  const dataset = requireDataset(file, `features/${name}`, path, "write it with audio-preprocess");
+  if (lengths === undefined) {
+    requireShape(dataset, [paths.length, rows, dataset.shape?.[2] ?? 0], path);
+    return fixedParts(dataset, path);
+  }
+  requireShape(dataset, [lengths.reduce((sum, frames) => sum + frames, 0), rows], path);
+  return raggedParts(dataset, lengths, path);
+}
+
+function readLengths(file: File, { paths }: PreprocessedAudio, path: string): Float32Array {
+  const dataset = requireDataset(file, "features/frames", path, "write it with audio-preprocess");
+  const lengths =
+    paths.length === 0 ? new Float32Array(0) : toFloat32(dataset.value, dataset.path, path);
+  requireRows(path, "features/frames, features/paths", lengths.length, paths.length);
+  return lengths;
+}
+
+/** The parts of each clip as one row. */
+function* zipped(
+  datasets: readonly Iterable<Part>[],
+  facts: PreprocessedAudio,
+): Generator<FeatureRow> {
+  const [main, ...others] = datasets.map((parts) => parts[Symbol.iterator]());
+  for (const row of facts.paths.keys()) {
+    const first = main?.next().value as Part;
+    if (others.length === 0) {
+      yield rowOf(first.values, first.frames, facts, row);
+      continue;
+    }
+    const parts = [first, ...others.map((other) => other.next().value as Part)];
+    yield rowOf(concatenate(parts.map(({ values }) => values)), first.frames, facts, row);
+  }
 }
 
 /** Throws unless features have the shape that paths, frames and the attribute n_mels say. */
@@ -199,39 +135,28 @@ function requireShape(dataset: Dataset, expected: readonly number[], path: strin
 
 const READ_ROWS = 64;
 
-function* fixedRows(
-  dataset: Dataset,
-  facts: PreprocessedAudio,
-  path: string,
-): Iterable<FeatureRow> {
-  const [rows = 0, nMels = 0, frames = 0] = dataset.shape ?? [];
-  const size = nMels * frames;
+function* fixedParts(dataset: Dataset, path: string): Generator<Part> {
+  const [rows = 0, height = 0, frames = 0] = dataset.shape ?? [];
+  const size = height * frames;
   for (let start = 0; start < rows; start += READ_ROWS) {
     const end = Math.min(rows, start + READ_ROWS);
     const values = toFloat32(dataset.slice([[start, end], [], []]), dataset.path, path);
-    for (let row = start; row < end; row += 1) {
-      const at = (row - start) * size;
-      yield rowOf(values.subarray(at, at + size), frames, facts, row);
-    }
+    for (let at = 0; at < values.length; at += size)
+      yield { values: values.subarray(at, at + size), frames };
   }
 }
 
-function* raggedRows(
-  dataset: Dataset,
-  lengths: Float32Array,
-  facts: PreprocessedAudio,
-  path: string,
-): Iterable<FeatureRow> {
-  const nMels = dataset.shape?.[1] ?? 0;
+function* raggedParts(dataset: Dataset, lengths: Float32Array, path: string): Generator<Part> {
+  const height = dataset.shape?.[1] ?? 0;
   let start = 0;
-  for (const [row, frames] of lengths.entries()) {
-    const values = toFloat32(dataset.slice([[start, start + frames], []]), dataset.path, path);
-    const features = new Float32Array(values.length);
+  for (const frames of lengths) {
+    const stored = toFloat32(dataset.slice([[start, start + frames], []]), dataset.path, path);
+    const values = new Float32Array(stored.length);
     for (let t = 0; t < frames; t += 1)
-      for (let band = 0; band < nMels; band += 1)
-        features[band * frames + t] = values[t * nMels + band] ?? 0;
+      for (let row = 0; row < height; row += 1)
+        values[row * frames + t] = stored[t * height + row] ?? 0;
     start += frames;
-    yield rowOf(features, frames, facts, row);
+    yield { values, frames };
   }
 }
 

@@ -1,4 +1,4 @@
-import type { LogMelConfig } from "../audio/logMel.ts";
+import type { LogMelConfig } from "../audio/logMelConfig.ts";
 import type { FeatureRow } from "../hdf5/preprocessedAudio.ts";
 
 /** dB of the darkest and the brightest colour. */

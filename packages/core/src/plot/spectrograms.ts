@@ -1,4 +1,4 @@
-import type { LogMelConfig } from "../audio/logMel.ts";
+import type { LogMelConfig } from "../audio/logMelConfig.ts";
 import { hzToMel } from "../audio/mel.ts";
 import type { FeatureRow } from "../hdf5/preprocessedAudio.ts";
 import type { ChartSpec } from "./render.ts";

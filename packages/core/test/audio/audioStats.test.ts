@@ -1,5 +1,6 @@
 import { audioStats, audioStatsEncoder } from "@emotion-service/core/audio/audioStats";
-import { DEFAULT_LOG_MEL, createLogMelExtractor } from "@emotion-service/core/audio/logMel";
+import { createLogMelExtractor } from "@emotion-service/core/audio/logMel";
+import { DEFAULT_LOG_MEL } from "@emotion-service/core/audio/logMelConfig";
 import { soundOf } from "@emotion-service/core/audio/sound";
 import { createRandom } from "@emotion-service/core/random";
 import fc from "fast-check";

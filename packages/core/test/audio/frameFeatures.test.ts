@@ -5,7 +5,7 @@ import {
   createFrameMeter,
   rowsOf,
 } from "@emotion-service/core/audio/frameFeatures";
-import { DEFAULT_LOG_MEL, type LogMelConfig } from "@emotion-service/core/audio/logMel";
+import { DEFAULT_LOG_MEL, type LogMelConfig } from "@emotion-service/core/audio/logMelConfig";
 import { createRandom, normal } from "@emotion-service/core/random";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";

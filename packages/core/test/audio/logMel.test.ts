@@ -1,11 +1,8 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { openSound } from "@emotion-service/core/audio/decode";
-import {
-  DEFAULT_LOG_MEL,
-  type LogMelConfig,
-  createLogMelExtractor,
-} from "@emotion-service/core/audio/logMel";
+import { createLogMelExtractor } from "@emotion-service/core/audio/logMel";
+import { DEFAULT_LOG_MEL, type LogMelConfig } from "@emotion-service/core/audio/logMelConfig";
 import { hzToMel, melToHz } from "@emotion-service/core/audio/mel";
 import { type Sound, soundOf } from "@emotion-service/core/audio/sound";
 import { createRandom, normal } from "@emotion-service/core/random";

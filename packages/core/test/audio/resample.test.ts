@@ -102,3 +102,13 @@ it("is as good between rates without a small ratio", () => {
   const expected = middle(sine(3000, 16_000, 0.5));
   expect(output).toBeAllClose(expected.subarray(0, output.length), { rtol: 0, atol: 1e-5 });
 });
+
+it.each([
+  [3001, 1001, true], // 1000.33 samples: librosa rounds, then appends a zero
+  [3002, 1001, false],
+  [3000, 1000, false],
+])("%i samples at a third of the rate are %i, the last a zero: %s", (n, length, isZero) => {
+  const output = resample(new Float32Array(n).fill(0.5), 48_000, 16_000);
+  expect(output).toHaveLength(length);
+  expect(output.at(-1) === 0).toBe(isZero);
+});

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
 import { join } from "node:path";
-import { DEFAULT_LOG_MEL, type LogMelConfig } from "@emotion-service/core/audio/logMel";
+import { DEFAULT_LOG_MEL, type LogMelConfig } from "@emotion-service/core/audio/logMelConfig";
 import {
   createH5,
   readAttributes,
@@ -13,9 +13,9 @@ import {
 } from "@emotion-service/core/hdf5/file";
 import {
   type FeatureRow,
-  createFeatureWriter,
   readPreprocessedAudio,
 } from "@emotion-service/core/hdf5/preprocessedAudio";
+import { createFeatureWriter } from "@emotion-service/core/hdf5/preprocessedAudioWriter";
 import { createRandom } from "@emotion-service/core/random";
 import { describe, expect, it } from "vitest";
 import { temporaryFolder } from "../../../../test/command.ts";
@@ -54,9 +54,9 @@ const newPath = (): string => join(temporaryFolder(), "audio.h5");
 
 describe("a file comes back as it was written", () => {
   const cases: [string, LogMelConfig, number[]][] = [
-    ["fixed", FIXED, Array.from({ length: 150 }, () => 5)], // more rows than are read at once
+    ["fixed", FIXED, Array.from({ length: 150 }, () => 16)], // more rows than are read at once
     ["ragged", RAGGED, [4, 1, 9, 2, 700, 600]], // more frames than a chunk has
-    ["one row", FIXED, [5]],
+    ["one row", FIXED, [16]],
     ["one ragged row", RAGGED, [7]],
   ];
   it.each(cases)("%s", async (_, config, frames) => {
@@ -65,7 +65,7 @@ describe("a file comes back as it was written", () => {
       for (const compression of ["none", "gzip"] as const) {
         const path = newPath();
         await write(path, rows, { config, batchRows, compression });
-        expect(await read(path)).toEqual({
+        expect(await read(path)).toMatchObject({
           config,
           labels: rows.map(({ label }) => label),
           paths: rows.map((row) => row.path),
@@ -76,12 +76,12 @@ describe("a file comes back as it was written", () => {
 
   it("with the layout and the attributes that the Python service reads", async () => {
     const path = newPath();
-    await write(path, rowsOf([5, 5]), { config: FIXED });
+    await write(path, rowsOf([16, 16]), { config: FIXED });
     const [shape, chunks, attributes] = await readH5(path, "--in", (file) => {
       const dataset = requireDataset(file, "features/fixed", path, "");
       return [dataset.shape, dataset.metadata.chunks, readAttributes(file)];
     });
-    expect({ shape, chunks }).toEqual({ shape: [2, 3, 5], chunks: [16, 3, 5] });
+    expect({ shape, chunks }).toEqual({ shape: [2, 3, 16], chunks: [16, 3, 16] });
     expect(attributes).toMatchObject({
       sr: 16_000,
       n_mels: 3,
@@ -125,8 +125,49 @@ it.each([
   expect(readFileSync(second).equals(readFileSync(first))).toBe(true);
 });
 
-it("a file without a row cannot be finished", async () => {
-  await expect(write(newPath(), [], { config: FIXED })).rejects.toThrow("no rows were written");
+it.each([
+  ["fixed", FIXED],
+  ["ragged", RAGGED],
+])(
+  "a file without a row (%s) has its layout all the same: a shard may be empty",
+  async (_, config) => {
+    const path = newPath();
+    await write(path, [], { config });
+    expect(await read(path)).toMatchObject({ config, labels: [], paths: [], rows: [] });
+  },
+);
+
+describe("extras", () => {
+  const extras = ["mfcc", "rms"] as const; // of 3 bands: 3 rows and 1
+  it.each([
+    ["fixed", FIXED, [16, 16, 16]],
+    ["ragged", RAGGED, [4, 700, 1]],
+  ])("come back below the log-mel where they are asked for (%s)", async (_, config, frames) => {
+    const path = newPath();
+    const rows = rowsOf(frames).map((row) => ({
+      ...row,
+      features: Float32Array.from({ length: 7 * row.frames }, () => random()),
+    }));
+    const writer = await createFeatureWriter(path, {
+      config,
+      extras,
+      batchRows: 2,
+      compression: "none",
+    });
+    for (const row of rows) writer.add(row);
+    writer.finish({ audioDir: "clips", errors: 0 });
+    const whole = await readPreprocessedAudio(
+      path,
+      "--in",
+      (facts, all) => ({ ...facts, rows: [...all] }),
+      true,
+    );
+    expect(whole).toMatchObject({ extras, rows });
+    const plain = await read(path);
+    expect(plain.rows.map(({ features }) => features)).toEqual(
+      rows.map((row) => row.features.slice(0, 3 * row.frames)),
+    );
+  });
 });
 
 /** A file made by hand: two fixed rows and two ragged ones, both of 3 bands, but for what is left out or put in. */

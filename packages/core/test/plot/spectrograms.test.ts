@@ -1,4 +1,4 @@
-import { DEFAULT_LOG_MEL, type LogMelConfig } from "@emotion-service/core/audio/logMel";
+import { DEFAULT_LOG_MEL, type LogMelConfig } from "@emotion-service/core/audio/logMelConfig";
 import type { FeatureRow } from "@emotion-service/core/hdf5/preprocessedAudio";
 import { renderPng } from "@emotion-service/core/plot/render";
 import {
