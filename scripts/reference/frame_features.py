@@ -97,7 +97,7 @@ def measured_case(file: str, changes: dict) -> dict:
 
 def mfcc_case(place: int) -> dict:
     case = json.loads(LOG_MEL.read_text())["cases"][place]
-    log_mel = np.frombuffer(base64.b64decode(case["features"]), "<f4").reshape(-1, case["frames"])
+    log_mel = np.frombuffer(base64.b64decode(case["features"]), "<f4").reshape(-1, len(case["kept"]))
     return {"log_mel_case": place, "mfcc": encode(librosa.feature.mfcc(S=log_mel, n_mfcc=20))}
 
 

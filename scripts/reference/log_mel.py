@@ -2,7 +2,8 @@
 
     python scripts/reference/log_mel.py        (needs numpy, soundfile, librosa 0.11)
 
-`cases`: for each, the file, the settings and the log-mel spectrogram [n_mels, frames], float32 in base64. The recipe is
+`cases`: for each, the file, the settings, the number of frames, and the log-mel spectrogram's frames `kept`
+[n_mels, len(kept)], float32 in base64: of a long one FRAMES_KEPT frames, spread over those that hold sound. The recipe is
 the one that `packages/core/src/audio/logMel.ts` names. librosa refuses pad_mode "wrap" when it centres frames; there the
 clip is padded by numpy first, as librosa does it for the other modes.
 """
@@ -19,26 +20,46 @@ ROOT = Path(__file__).parents[2] / "packages/core/test"
 CLIPS = ROOT / "fixtures/audio"
 TARGET = ROOT / "reference/log_mel.json"
 
-DEFAULTS = {
-    "sr": 16000,
-    "n_fft": 1024,
-    "hop_length": 512,
-    "n_mels": 64,
-    "fixed_duration": 3,
-    "top_db": 20,
-    "pad_mode": "constant",
-}
+FRAMES_KEPT = 28
+
+SETTINGS = ("sr", "n_fft", "hop_length", "n_mels", "fixed_duration", "top_db", "pad_mode")
+# A choice of the grid in which the values of every two settings meet about as often as 32 cases allow. The rate of a file
+# stands in its name.
 CASES = [
-    ("chirp_16000.wav", {}),
-    ("chirp_16000.wav", {"n_fft": 400, "hop_length": 160, "n_mels": 40, "fixed_duration": 1, "top_db": 60, "pad_mode": "reflect"}),
-    ("chirp_16000.wav", {"n_fft": 512, "hop_length": 256, "n_mels": 128, "fixed_duration": 0}),
-    ("chirp_16000.wav", {"n_fft": 2048, "n_mels": 80, "fixed_duration": 0.5, "top_db": 0, "pad_mode": "reflect"}),
-    ("chirp_16000.wav", {"hop_length": 300, "n_mels": 20, "fixed_duration": 0, "pad_mode": "wrap"}),
-    ("chirp_16000.wav", {"n_fft": 401, "hop_length": 400, "n_mels": 32, "fixed_duration": 0.5}),
-    ("stereo_44100.wav", {"sr": 44100, "hop_length": 441, "fixed_duration": 0, "top_db": 60}),
-    ("stereo_44100.wav", {"fixed_duration": 0.5}),
-    ("chirp_48000.wav", {"hop_length": 256, "n_mels": 128, "fixed_duration": 0, "top_db": 0}),
-    ("chirp_16000.wav", {"sr": 22050, "hop_length": 441, "fixed_duration": 0}),
+    # the defaults, and each end of a setting, at the file's own rate
+    ("chirp_16000.wav", 16000, 1024, 512, 64, 3, 20, "constant"),
+    ("chirp_16000.wav", 16000, 256, 64, 20, 1, 0, "reflect"),
+    ("chirp_16000.wav", 16000, 256, 128, 128, 0, 60, "wrap"),  # more bands than bins: some are empty
+    ("chirp_16000.wav", 16000, 400, 160, 40, 1, 60, "reflect"),
+    ("chirp_16000.wav", 16000, 401, 400, 32, 0.5, 20, "constant"),
+    ("chirp_16000.wav", 16000, 512, 256, 128, 0, 20, "constant"),
+    ("chirp_16000.wav", 16000, 512, 160, 80, 10, 60, "reflect"),
+    ("chirp_16000.wav", 16000, 551, 220, 96, 3, 0, "constant"),
+    ("chirp_16000.wav", 16000, 1024, 300, 20, 0, 20, "wrap"),
+    ("chirp_16000.wav", 16000, 2048, 512, 80, 0.5, 0, "reflect"),
+    ("chirp_16000.wav", 16000, 2048, 256, 64, 10, 20, "constant"),
+    ("chirp_16000.wav", 16000, 4096, 1024, 128, 3, 60, "wrap"),
+    ("chirp_8000.wav", 8000, 256, 80, 40, 3, 20, "constant"),
+    ("chirp_8000.wav", 8000, 400, 200, 64, 10, 0, "wrap"),
+    ("chirp_8000.wav", 8000, 551, 256, 20, 1, 60, "constant"),
+    ("chirp_8000.wav", 8000, 4096, 512, 96, 0, 20, "reflect"),
+    ("stereo_44100.wav", 44100, 512, 128, 96, 1, 20, "reflect"),
+    ("stereo_44100.wav", 44100, 1024, 441, 64, 0, 60, "constant"),
+    ("stereo_44100.wav", 44100, 2048, 512, 128, 3, 0, "constant"),
+    ("chirp_48000.wav", 48000, 1024, 480, 80, 10, 20, "reflect"),
+    ("chirp_48000.wav", 48000, 4096, 1200, 40, 1, 0, "wrap"),
+    # resampled
+    ("chirp_48000.wav", 16000, 1024, 512, 64, 3, 20, "constant"),
+    ("chirp_48000.wav", 16000, 256, 100, 40, 10, 60, "reflect"),
+    ("chirp_48000.wav", 16000, 512, 256, 128, 0, 0, "constant"),
+    ("chirp_48000.wav", 16000, 2048, 400, 20, 1, 20, "wrap"),
+    ("stereo_44100.wav", 16000, 1024, 512, 64, 0.5, 20, "constant"),
+    ("stereo_44100.wav", 16000, 400, 160, 80, 1, 0, "constant"),
+    ("stereo_44100.wav", 16000, 551, 220, 128, 10, 20, "reflect"),
+    ("chirp_8000.wav", 16000, 1024, 512, 64, 3, 20, "constant"),
+    ("chirp_8000.wav", 16000, 4096, 512, 128, 1, 60, "reflect"),
+    ("chirp_16000.wav", 22050, 1024, 441, 64, 0, 20, "constant"),
+    ("chirp_16000.wav", 22050, 2048, 512, 128, 3, 0, "wrap"),
 ]
 
 
@@ -67,6 +88,7 @@ def write_clips() -> None:
     stereo = np.stack([make_clip(44100, 0.4, seed=2), 0.6 * make_clip(44100, 0.4, seed=3)[::-1]], axis=1)
     soundfile.write(CLIPS / "chirp_16000.wav", mono, 16000)
     soundfile.write(CLIPS / "stereo_44100.wav", to_steps(stereo), 44100)
+    soundfile.write(CLIPS / "chirp_8000.wav", to_steps(make_clip(8000, 3.6, seed=5)), 8000)
     soundfile.write(CLIPS / "chirp_48000.wav", to_steps(make_clip(48000, 0.4, seed=4)), 48000)
     soundfile.write(CLIPS / "chirp_16000.flac", mono[4000:9000], 16000)
     soundfile.write(CLIPS / "short_last_frame.flac", mono[4000:8097], 16000)
@@ -102,18 +124,27 @@ def log_mel(path: Path, c: dict) -> np.ndarray:
     return librosa.power_to_db(power, ref=np.max).astype("<f4")
 
 
+def spread(features: np.ndarray) -> list[int]:
+    """FRAMES_KEPT frames, spread from before the first that holds sound to behind the last; all where there are fewer."""
+    loud = np.flatnonzero(features.max(axis=0) > -79)
+    first, last = max(0, loud[0] - 1), min(features.shape[1] - 1, loud[-1] + 1)
+    return sorted({int(i) for i in np.linspace(first, last, FRAMES_KEPT).round()})
+
+
 def main() -> None:
     write_clips()
     cases = []
-    for file, changes in CASES:
-        config = DEFAULTS | changes
+    for file, *values in CASES:
+        config = dict(zip(SETTINGS, values, strict=True))
         features = log_mel(CLIPS / file, config)
+        kept = spread(features)
         cases.append(
             {
                 "file": file,
                 "config": config,
                 "frames": features.shape[1],
-                "features": base64.b64encode(features.tobytes()).decode(),
+                "kept": kept,
+                "features": base64.b64encode(features[:, kept].tobytes()).decode(),
             }
         )
     reference = {"librosa": librosa.__version__, "cases": cases}

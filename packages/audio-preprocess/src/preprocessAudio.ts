@@ -1,5 +1,6 @@
 import { statSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
+import { setImmediate } from "node:timers/promises";
 import { createFrameMeter, type FrameFeature } from "@emotion-service/core/audio/frameFeatures";
 import type { LogMelConfig } from "@emotion-service/core/audio/logMelConfig";
 import type { OnProgress } from "@emotion-service/core/cli/progress";
@@ -9,12 +10,14 @@ import { AUDIO_EXTENSIONS, listFiles } from "@emotion-service/core/files/listFil
 import { causeWithoutName, countBy, writeCsv } from "@emotion-service/core/files/manifest";
 import { refuseReplacing, withOutputs } from "@emotion-service/core/files/outputs";
 import { type Shard, isInShard } from "@emotion-service/core/files/shard";
+import type { AttributeValue } from "@emotion-service/core/hdf5/file";
+import { CREATED_BY } from "@emotion-service/core/hdf5/format";
 import { createFeatureWriter } from "@emotion-service/core/hdf5/preprocessedAudioWriter";
 import { refuseOtherShard, shardAttributes } from "@emotion-service/core/hdf5/shardAttributes";
 import type { FileFacts } from "@emotion-service/core/labels";
 import { type Outcome, mapInWorkers } from "@emotion-service/core/workers/pool";
 import type { FeatureWorkerSettings, FileFeatures } from "./featureWorker.ts";
-import { createLabelReader } from "./labelRule.ts";
+import { type LabelReader, createLabelReader } from "./labelRule.ts";
 import { MANIFEST_COLUMNS, type ManifestRow } from "./manifestRow.ts";
 import { type PreprocessAudioSummary, summarise } from "./summary.ts";
 
@@ -44,8 +47,14 @@ export interface PreprocessAudioOptions {
 /** What the journal holds of a clip beside its features. */
 type ClipFacts = Omit<FileFeatures, "features">;
 
-/** A worker that does not answer is ended this long after the time limit, milliseconds. */
-const GRACE_MS = 2000;
+/** A file to process. */
+interface Input {
+  /** Relative to the audio folder. */
+  readonly path: string;
+  readonly file: string;
+  /** Its key in the journal. */
+  readonly key: string;
+}
 
 /**
  * Audio folder → log-mel HDF5 and a manifest, both whole or neither. Finished clips go to a journal beside the output
@@ -65,102 +74,130 @@ export async function preprocessAudio(
     all.map((path) => join(audioDir, path)),
   );
   await refuseOtherShard(outH5, shard);
+  const inputs = paths.map((path) => inputOf(path, audioDir));
   let journal: Journal<ClipFacts> | undefined;
-  const rows = await withOutputs(async (outputs) => {
-    const h5 = outputs.stage(outH5);
-    const csv = outputs.stage(manifest);
-    journal = openJournal<ClipFacts>(outH5, journalSettings(options), options.resume);
-    const writer = await createFeatureWriter(h5, options);
-    try {
-      const found: ManifestRow[] = [];
-      for await (const { path, outcome, key } of extractAll(paths, options, journal)) {
-        const row = manifestRow(path, labels.factsOf(path), outcome);
-        found.push(row);
-        if (outcome.ok) {
-          const { facts, numbers } = journal.read(key);
-          writer.add({ features: numbers, frames: facts.frames, label: row.label, path });
-        }
-        options.onProgress?.(found.length, paths.length, "files");
+  let resumed = 0;
+  const countDone = (): number => inputs.filter(({ key }) => journal?.has(key) === true).length;
+  try {
+    const rows = await withOutputs(async (outputs) => {
+      const h5 = outputs.stage(outH5);
+      const csv = outputs.stage(manifest);
+      journal = openJournal<ClipFacts>(outH5, journalSettings(options), options.resume);
+      resumed = countDone();
+      try {
+        const attributes = shardAttributes(shard, all);
+        const found = await writeFeatures(h5, { inputs, journal, labels, attributes }, options);
+        writeCsv(csv, MANIFEST_COLUMNS, found);
+        return found;
+      } catch (error) {
+        journal.close(false); // before its folder goes, should this run have made it
+        throw error;
       }
-      if (shard === undefined) refuseNoRows(found, audioDir);
-      const errors = found.filter(({ status }) => status === "failed").length;
-      writer.finish({ audioDir, errors, attributes: shardAttributes(shard, all) });
-      writeCsv(csv, MANIFEST_COLUMNS, found);
-      return found;
-    } catch (error) {
-      journal.close(false);
-      throw withWayOn(error, journal.count(), paths.length);
-    } finally {
-      writer.close();
+    });
+    journal?.close(true);
+    return summarise(rows, { options, manifest, resumed, notes: labels.notes });
+  } catch (error) {
+    journal?.close(false);
+    throw withWayOn(error, countDone(), inputs.length);
+  }
+}
+
+/** Writes the HDF5 file; returns a row of the manifest for every input. */
+async function writeFeatures(
+  h5: string,
+  work: {
+    readonly inputs: readonly Input[];
+    readonly journal: Journal<ClipFacts>;
+    readonly labels: LabelReader;
+    readonly attributes: Readonly<Record<string, AttributeValue>>;
+  },
+  options: PreprocessAudioOptions,
+): Promise<ManifestRow[]> {
+  const { inputs, journal, labels, attributes } = work;
+  const { audioDir, shard } = options;
+  const rows: ManifestRow[] = [];
+  const writer = await createFeatureWriter(h5, options);
+  try {
+    for await (const { path, key, outcome } of extractAll(inputs, options, journal)) {
+      const row = manifestRow(path, labels.factsOf(path), outcome);
+      rows.push(row);
+      if (outcome.ok) {
+        const { facts, numbers } = journal.read(key);
+        writer.add({ features: numbers, frames: facts.frames, label: row.label, path });
+      }
+      options.onProgress?.(rows.length, inputs.length, "files");
     }
-  });
-  journal?.close(true);
-  return summarise(rows, {
-    options,
-    manifest,
-    resumed: journal?.resumed ?? 0,
-    notes: labels.notes,
-  });
+    if (shard === undefined) refuseNoRows(rows, audioDir);
+    const errors = rows.filter(({ status }) => status === "failed").length;
+    writer.finish({ audioDir, errors, attributes });
+    return rows;
+  } finally {
+    writer.close();
+  }
 }
 
 /** One file's outcome; its features are in the journal under the key. */
-interface Extracted {
-  readonly path: string;
-  readonly key: string;
+interface Extracted extends Input {
   readonly outcome: Outcome<ClipFacts>;
 }
 
+/** A worker that does not answer is ended this long after the time limit, milliseconds: ffmpeg has been ended by then. */
+const GRACE_MS = 2000;
+/** Files from the journal between two looks at what else goes on: Ctrl-C. */
+const FILES_PER_LOOK = 64;
+
 /** Every file in order: from the journal where it is there, else by the workers. */
 async function* extractAll(
-  paths: readonly string[],
+  inputs: readonly Input[],
   options: PreprocessAudioOptions,
   journal: Journal<ClipFacts>,
 ): AsyncGenerator<Extracted, void, undefined> {
-  const { audioDir, config, extras, workers, signal } = options;
-  const files = paths.map((path) => join(audioDir, path));
-  const keys = files.map(fingerprint);
-  const isFinished = keys.map((key) => journal.has(key));
-  const pending = [...files.keys()].filter((i) => isFinished[i] !== true);
+  const { config, extras, workers, signal } = options;
+  const isFinished = inputs.map(({ key }) => journal.has(key));
+  const pending = inputs.filter((_, i) => isFinished[i] !== true);
   const limitMs = options.timeLimitSeconds * 1000;
   const settings: FeatureWorkerSettings = { config, extras, limitMs };
   const outcomes = mapInWorkers<string, FileFeatures, ClipFacts>(
-    pending.map((i) => files[i] ?? ""),
+    pending.map(({ file }) => file),
     {
       script: new URL("featureWorker.js", import.meta.url),
       settings,
       workers,
       signal,
-      limitMs: limitMs + GRACE_MS,
+      limitMs,
+      graceMs: GRACE_MS,
       keep: ({ features, ...facts }, n) => {
-        journal.append(keys[pending[n] ?? 0] ?? "", facts, features);
+        journal.append(pending[n]?.key ?? "", facts, features);
         return facts;
       },
     },
   );
   try {
-    for (const [i, path] of paths.entries()) {
-      const key = keys[i] ?? "";
+    for (const [i, input] of inputs.entries()) {
       if (isFinished[i] === true) {
+        if (i % FILES_PER_LOOK === 0) await setImmediate();
         throwIfAborted(signal);
-        yield { path, key, outcome: { ok: true, value: journal.read(key).facts } };
+        yield { ...input, outcome: { ok: true, value: journal.read(input.key).facts } };
         continue;
       }
       const { value: outcome } = await outcomes.next();
-      if (outcome !== undefined) yield { path, key, outcome };
+      if (outcome !== undefined) yield { ...input, outcome };
     }
   } finally {
     await outcomes.return();
   }
 }
 
-/** What tells a file from what it was before: its path, size and time of change. */
-function fingerprint(file: string): string {
+/** A file, and as its key what tells it from what it was before: its path, size and time of change. */
+function inputOf(path: string, audioDir: string): Input {
+  const file = join(audioDir, path);
   const stat = statSync(file, { throwIfNoEntry: false });
-  return `${file} ${stat?.size} ${stat?.mtimeMs}`;
+  return { path, file, key: `${resolve(file)} ${stat?.size} ${stat?.mtimeMs}` };
 }
 
+/** All that a clip's features depend on beside the file. */
 function journalSettings({ config, extras }: PreprocessAudioOptions) {
-  return { ...config, features: ["mel", ...extras].join(",") };
+  return { ...config, features: ["mel", ...extras].join(","), created_by: CREATED_BY };
 }
 
 function manifestRow(

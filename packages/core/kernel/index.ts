@@ -10,7 +10,7 @@ export {
   radix5,
 } from "./fft";
 export { decibels, maximum, melBands, toDecibels } from "./mel";
-export { divide, energy, pcm16ToMono, peak, polyphase, polyphaseBetween } from "./samples";
+export { divide, energies, pcm16ToMono, peak, polyphase, polyphaseBetween } from "./samples";
 
 /** Memory of so many bytes, on a multiple of 16. */
 export function allocate(bytes: usize): usize {

@@ -17,19 +17,22 @@ export function pcm16ToMono(source: usize, n: i32, channels: i32, target: usize)
   }
 }
 
-/** Sum of squares of n samples. */
-export function energy(samples: usize, n: i32): f64 {
-  const end = samples + ((<usize>n) << 2);
-  let sum = f64x2.splat(0);
-  for (; samples + 16 <= end; samples += 16) {
-    const four = v128.load(samples);
-    const low = f64x2.promote_low_f32x4(four);
-    const high = f64x2.promote_low_f32x4(v128.shuffle<f32>(four, four, 2, 3, 2, 3));
-    sum = f64x2.add(sum, f64x2.add(f64x2.mul(low, low), f64x2.mul(high, high)));
+/** Sums of squares of `count` runs of n samples each (n a multiple of 4) → f64 [count]. */
+export function energies(samples: usize, count: i32, n: i32, target: usize): void {
+  for (let i = 0; i < count; i += 1, target += 8) {
+    const end = samples + ((<usize>n) << 2);
+    let low = f64x2.splat(0);
+    let high = f64x2.splat(0);
+    for (; samples < end; samples += 16) {
+      const four = v128.load(samples);
+      const a = f64x2.promote_low_f32x4(four);
+      const b = f64x2.promote_low_f32x4(v128.shuffle<f32>(four, four, 2, 3, 2, 3));
+      low = f64x2.add(low, f64x2.mul(a, a));
+      high = f64x2.add(high, f64x2.mul(b, b));
+    }
+    const sum = f64x2.add(low, high);
+    store<f64>(target, f64x2.extract_lane(sum, 0) + f64x2.extract_lane(sum, 1));
   }
-  let total = f64x2.extract_lane(sum, 0) + f64x2.extract_lane(sum, 1);
-  for (; samples < end; samples += 4) total += <f64>load<f32>(samples) * <f64>load<f32>(samples);
-  return total;
 }
 
 /** The largest magnitude of n samples. */

@@ -111,30 +111,38 @@ async function readRange(
   });
 }
 
+/** Runs of samples whose energies are summed together. */
+const HOPS = 64;
+const room = allocateFloats(HOPS * TRIM_HOP);
+const sums = kernel.allocate(HOPS * Float64Array.BYTES_PER_ELEMENT);
+
 /** Sums the squares of every TRIM_HOP samples as they come. */
 function createEnergies(): { add(block: Float32Array): void; finish(): number[] } {
   const energies: number[] = [];
   let held = 0;
+  const sumUp = (): void => {
+    const hops = Math.ceil(held / TRIM_HOP);
+    floatsAt(room, hops * TRIM_HOP).fill(0, held);
+    kernel.energies(room, hops, TRIM_HOP, sums);
+    energies.push(...new Float64Array(kernel.memory.buffer, sums, hops));
+    held = 0;
+  };
   return {
     add: (block) => {
       for (let from = 0; from < block.length;) {
-        const part = block.subarray(from, from + TRIM_HOP - held);
-        floatsAt(hop + held * FLOAT_BYTES, part.length).set(part);
+        const part = block.subarray(from, from + HOPS * TRIM_HOP - held);
+        floatsAt(room + held * FLOAT_BYTES, part.length).set(part);
         held += part.length;
         from += part.length;
-        if (held < TRIM_HOP) return;
-        energies.push(kernel.energy(hop, TRIM_HOP));
-        held = 0;
+        if (held === HOPS * TRIM_HOP) sumUp();
       }
     },
     finish: () => {
-      if (held > 0) energies.push(kernel.energy(hop, held));
+      sumUp();
       return energies;
     },
   };
 }
-
-const hop = allocateFloats(TRIM_HOP);
 
 /** Samples `first` … `last` - 1 of a clip, after `before` zeros and before as many as `length` then lacks. */
 export function padded(

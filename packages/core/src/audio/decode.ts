@@ -1,9 +1,10 @@
 import { UserError } from "../errors.ts";
-import { type Bytes, bytesOfFile, sliceOf } from "./bytes.ts";
+import { bytesOfFile, sliceOf, withoutTags } from "./bytes.ts";
 import { openByFfmpeg } from "./ffmpegSound.ts";
 import { isFlac, openFlac } from "./flac.ts";
 import type { Sound } from "./sound.ts";
-import { isWav, openWav } from "./wav.ts";
+import { openWav } from "./wav.ts";
+import { isWav } from "./wavLayout.ts";
 
 /** Beyond these a header is damaged, or resampling takes minutes. */
 const LOWEST_RATE_HZ = 1000;
@@ -18,8 +19,7 @@ const HEAD_BYTES = 12;
  * @throws UserError E_INPUT_BROKEN when it cannot be decoded or holds no sound; so may `read`
  */
 export async function openSound(path: string, limitMs?: number): Promise<Sound> {
-  const bytes = bytesOfFile(path);
-  const sound = openInProcess(bytes, path, limitMs) ?? (await openByFfmpeg(path, limitMs));
+  const sound = openInProcess(path, limitMs) ?? (await openByFfmpeg(path, limitMs));
   const rate = sound.sampleRateHz;
   if (rate >= LOWEST_RATE_HZ && rate <= HIGHEST_RATE_HZ) return sound;
   throw new UserError(
@@ -28,9 +28,11 @@ export async function openSound(path: string, limitMs?: number): Promise<Sound> 
   );
 }
 
-function openInProcess(bytes: Bytes, path: string, limitMs?: number): Sound | undefined {
+function openInProcess(path: string, limitMs?: number): Sound | undefined {
+  const file = bytesOfFile(path);
+  if (file.size === 0) throw new UserError("E_INPUT_BROKEN", `${path}: is empty (0 bytes)`);
+  const bytes = withoutTags(file);
   const head = sliceOf(bytes, 0, HEAD_BYTES);
-  if (head.length === 0) throw new UserError("E_INPUT_BROKEN", `${path}: is empty (0 bytes)`);
   if (isWav(head)) return openWav(bytes, path);
   return isFlac(head) ? openFlac(bytes, path, () => openByFfmpeg(path, limitMs)) : undefined;
 }

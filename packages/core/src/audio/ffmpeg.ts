@@ -62,6 +62,8 @@ export interface FfmpegOutput {
   readonly options: readonly string[];
 }
 
+type Tell = (error: null, found: object) => void;
+
 /**
  * Runs ffmpeg on one input and streams its output.
  * The stream ends with a UserError E_INPUT_BROKEN when ffmpeg cannot read the input, or takes longer than `limitMs`.
@@ -82,6 +84,9 @@ export async function runFfmpeg(
     .inputOptions(["-nostdin", "-protocol_whitelist", "file,pipe"])
     .outputOptions([...output.options])
     .format(output.format)
+    .on("start", () => {
+      if (stream.destroyed) command.kill("SIGKILL"); // the limit passed before it came to start
+    })
     .on("end", hasSucceeded)
     .on("error", (error: Error, _stdout: string | null, stderr: string | null) =>
       stream.destroy(
@@ -94,6 +99,11 @@ export async function runFfmpeg(
         ),
       ),
     );
+  // fluent-ffmpeg would first ask ffmpeg for these, in processes that nobody ends should they hang.
+  Object.assign(command, {
+    availableFormats: (tell: Tell) => tell(null, { [output.format]: { canMux: true } }),
+    availableEncoders: (tell: Tell) => tell(null, {}),
+  });
   const stop = (): void =>
     void stream.destroy(
       new UserError("E_INPUT_BROKEN", `${input}: took longer than ${(limitMs ?? 0) / 1000} s`),
@@ -107,14 +117,20 @@ export async function runFfmpeg(
   return stream;
 }
 
+/** What ffmpeg says at length, or in words for who runs it. */
+const CAUSES: readonly (readonly [said: string, cause: string])[] = [
+  ["does not contain any stream", "it has no track of the kind that is wanted"],
+  ["nothing was encoded", "nothing in it can be decoded"],
+];
+
 /** ffmpeg's last word on what went wrong. */
 function ffmpegCause(stderr: string | null, error: unknown): string {
   const lines = (stderr ?? "").split("\n").map((line) => line.trim());
-  if (lines.some((line) => line.includes("does not contain any stream")))
-    return "it has no track of the kind that is wanted";
+  const known = CAUSES.find(([said]) => lines.some((line) => line.includes(said)));
+  if (known !== undefined) return known[1];
   const telling = lines.filter(
     (line) =>
-      /invalid|error|does not contain|no such|not found|unknown|nothing was/i.test(line) &&
+      /invalid|error|no such|not found|unknown|end of file/i.test(line) &&
       !line.includes("overhead"),
   );
   return telling.at(-1)?.replace(/^.*?: /, "") ?? causeOf(error);

@@ -2,7 +2,8 @@ import { UserError } from "../errors.ts";
 import { bytesOfArray } from "./bytes.ts";
 import { runFfmpeg } from "./ffmpeg.ts";
 import { type OnSoundBlock, type Sound, concatenate, soundOf } from "./sound.ts";
-import { type WavLayout, isWav, monoOf, readWavLayout } from "./wav.ts";
+import { monoOf } from "./wav.ts";
+import { type WavLayout, isWav, readWavLayout } from "./wavLayout.ts";
 
 /** Mono samples of a sound that are kept, so that ffmpeg need not run again: 16 MiB. */
 const MOST_KEPT = 1 << 22;

@@ -1,27 +1,13 @@
-import type { FLACDecoder } from "@wasm-audio-decoders/flac";
 import { type Bytes, sliceOf } from "./bytes.ts";
+import {
+  DECODED_BITS,
+  type FlacFrameDecoder,
+  type FlacKind,
+  MOST_FRAME_BYTES,
+  createFlacFrameDecoder,
+} from "./flacDecoder.ts";
 import { splitFlacFrames } from "./flacFrames.ts";
 import type { OnSoundBlock, Sound } from "./sound.ts";
-
-let loading: Promise<FLACDecoder> | undefined;
-/** What kind of stream the decoder has seen. */
-let decoderKind = "";
-
-/** One decoder a thread, reused: it takes longer to start than to decode a clip. It counts frames, by their length. */
-async function decoderFor(kind: string): Promise<FLACDecoder> {
-  const isFresh = loading === undefined;
-  const decoder = await (loading ??= loadDecoder());
-  if (!isFresh && kind !== decoderKind) await decoder.reset();
-  decoderKind = kind;
-  return decoder;
-}
-
-async function loadDecoder(): Promise<FLACDecoder> {
-  const { FLACDecoder: Decoder } = await import("@wasm-audio-decoders/flac");
-  const decoder = new Decoder();
-  await decoder.ready;
-  return decoder;
-}
 
 /** True when the bytes start as a FLAC file does. */
 export function isFlac(bytes: Uint8Array): boolean {
@@ -29,23 +15,18 @@ export function isFlac(bytes: Uint8Array): boolean {
 }
 
 /** What the STREAMINFO block says (RFC 9639, section 8.2). */
-interface StreamInfo {
-  readonly sampleRateHz: number;
-  readonly channels: number;
-  readonly bits: number;
+interface StreamInfo extends FlacKind {
   /** Samples a channel; 0: not stated. */
   readonly samples: number;
   /** Where the first frame starts, bytes. */
   readonly firstFrame: number;
-  /** Block sizes, rate, channels and bits: what the frames of two streams have in common, or not. */
-  readonly kind: string;
 }
 
 /**
- * A FLAC file, exact within its bit depth.
+ * A FLAC file of 8, 16, 24 or 32 bits, exact within its bit depth (and that of 32-bit floats).
  * @param otherwise the same file by a decoder that reads damaged files as far as they go: it takes over where the first
  * frame is damaged or lacks
- * @returns undefined where the start is damaged: a case for the other decoder
+ * @returns undefined where the start is damaged or the width is another: a case for the other decoder
  */
 export function openFlac(
   bytes: Bytes,
@@ -53,7 +34,7 @@ export function openFlac(
   otherwise: () => Promise<Sound>,
 ): Sound | undefined {
   const info = readStreamInfo(bytes);
-  if (info === undefined) return undefined;
+  if (info === undefined || !DECODED_BITS.includes(info.bits)) return undefined;
   return {
     name,
     sampleRateHz: info.sampleRateHz,
@@ -89,58 +70,64 @@ function readStreamInfo(bytes: Bytes): StreamInfo | undefined {
     sampleRateHz: packed >>> 12,
     channels: ((packed >>> 9) & 7) + 1,
     bits: ((packed >>> 4) & 31) + 1,
+    blockSizes: view.getUint32(8),
     samples: (packed & 15) * 2 ** 32 + view.getUint32(22),
     firstFrame,
-    kind: `${view.getUint32(8)} ${packed >>> 4}`,
   };
+}
+
+/** What came out of a file. */
+interface Outcome {
+  /** Samples a channel. */
+  readonly samples: number;
+  /** These were all, undamaged. */
+  readonly isWhole: boolean;
+  /** What the decoder saw were frames, and nothing else. */
+  readonly isClean: boolean;
+}
+
+async function readFrames(bytes: Bytes, info: StreamInfo, onBlock: OnSoundBlock): Promise<Outcome> {
+  const decoder = await createFlacFrameDecoder(info);
+  const outcome = await decodeFrames(decoder, bytes, info, onBlock);
+  if (outcome.isClean) decoder.release();
+  return outcome;
 }
 
 /** Bytes that are read in one piece. */
 const PIECE_BYTES = 1 << 17;
-/** A frame is no longer than this: 65,536 samples of 8 channels of 32 bits, and some. */
-const MOST_FRAME_BYTES = 1 << 22;
-/** A file's bytes while they are decoded: the start of a frame that is not whole yet, and a piece. */
-const room = new Uint8Array(MOST_FRAME_BYTES + PIECE_BYTES);
 
-/** Decodes frame after frame; tells how many samples came out, and whether these were all, undamaged. */
-async function readFrames(
+async function decodeFrames(
+  decoder: FlacFrameDecoder,
   bytes: Bytes,
   info: StreamInfo,
   onBlock: OnSoundBlock,
-): Promise<{ readonly samples: number; readonly isWhole: boolean }> {
+): Promise<Outcome> {
+  const room = new Uint8Array(Math.min(MOST_FRAME_BYTES, bytes.size));
+  let held = 0; // bytes of a frame that is not whole yet
   let samples = 0;
-  let held = new Uint8Array(0);
   for (let position = info.firstFrame; ;) {
-    room.set(held);
-    const got = bytes.readInto(room.subarray(held.length, held.length + PIECE_BYTES), position);
+    const got = bytes.readInto(room.subarray(held, held + PIECE_BYTES), position);
     position += got;
     const isLast = got === 0 || position >= bytes.size;
-    const split = splitFlacFrames(room.subarray(0, held.length + got), isLast);
-    held = split.rest.slice();
+    const split = splitFlacFrames(room.subarray(0, held + got), isLast);
+    let isClean = true;
     if (split.frames.length > 0) {
-      const decoder = await decoderFor(info.kind);
-      const { channelData, samplesDecoded, errors } = await decoder.decodeFrames([...split.frames]);
-      if (errors.length > 0 || samplesDecoded !== split.samples) {
-        decoderKind = "";
-        return { samples, isWhole: false };
-      }
-      samples += samplesDecoded;
-      if (!onBlock(monoOf(channelData, samplesDecoded, info.bits)))
-        return { samples, isWhole: true };
+      const block = await decoder.decode(split.frames, split.samples);
+      if (block === undefined) return { samples, isWhole: false, isClean: false };
+      samples += split.samples;
+      isClean = !isLast || !isPadded(split.frames.at(-1));
+      if (!onBlock(block)) return { samples, isWhole: true, isClean };
     }
-    if (split.isDamaged || held.length > MOST_FRAME_BYTES) return { samples, isWhole: false };
-    if (isLast) return { samples, isWhole: samples > 0 && samples >= info.samples };
+    held = split.rest.length;
+    const hasAll = samples > 0 && samples >= info.samples;
+    if (split.isDamaged || held > MOST_FRAME_BYTES - PIECE_BYTES)
+      return { samples, isWhole: hasAll && info.samples > 0, isClean };
+    if (isLast) return { samples, isWhole: hasAll, isClean };
+    room.copyWithin(0, split.rest.byteOffset, split.rest.byteOffset + held);
   }
 }
 
-/** The mean of the channels. The decoder divides by 2^(bits-1) - 1; full scale is 2^(bits-1), as libsndfile has it. */
-function monoOf(channels: readonly Float32Array[], n: number, bits: number): Float32Array {
-  const fullScale = 2 ** (bits - 1);
-  const mono = new Float32Array(n);
-  for (let i = 0; i < n; i += 1) {
-    let sum = 0;
-    for (const channel of channels) sum += Math.round((channel[i] ?? 0) * (fullScale - 1));
-    mono[i] = sum / (fullScale * channels.length);
-  }
-  return mono;
+/** Zeros after a frame leave its checksum right, and the decoder waiting for another frame. */
+function isPadded(frame: Uint8Array | undefined): boolean {
+  return frame !== undefined && frame.subarray(-3).every((byte) => byte === 0);
 }

@@ -42,7 +42,7 @@ interface Kernel {
     floor: number,
   ): void;
   pcm16ToMono(source: Address, n: number, channels: number, target: Address): void;
-  energy(samples: Address, n: number): number;
+  energies(samples: Address, count: number, n: number, target: Address): void;
   peak(samples: Address, n: number): number;
   divide(samples: Address, n: number, divisor: number): void;
   polyphase(...args: PolyphaseArguments): void;

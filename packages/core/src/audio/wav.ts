@@ -1,43 +1,26 @@
 import { UserError } from "../errors.ts";
-import { type Bytes, sliceOf } from "./bytes.ts";
+import type { Bytes } from "./bytes.ts";
 import { bytesAt, floatsAt, kernel } from "./kernel.ts";
 import type { OnSoundBlock, Sound } from "./sound.ts";
-
-const FORMAT_PCM = 1;
-const FORMAT_FLOAT = 3;
-const FORMAT_EXTENSIBLE = 0xfffe;
-
-/** How a WAV file holds its samples. */
-export interface WavLayout {
-  readonly littleEndian: boolean;
-  readonly format: number;
-  readonly channels: number;
-  readonly sampleRateHz: number;
-  readonly bytesPerSample: number;
-  readonly dataStart: number;
-  readonly dataEnd: number;
-}
-
-/** True when the bytes start as a WAV file of any kind does. */
-export function isWav(bytes: Uint8Array): boolean {
-  const magic = ascii(bytes, 0);
-  return ["RIFF", "RIFX", "RF64"].includes(magic) && ascii(bytes, 8) === "WAVE";
-}
+import { A_LAW, FLOAT, MU_LAW, PCM, type WavLayout, readWavLayout } from "./wavLayout.ts";
 
 /**
- * A WAV file: PCM of 1 to 64 bits, 32- and 64-bit float, plain or extensible, RIFF, RIFX (big-endian) or RF64.
- * A data chunk that claims more than the file holds is read as far as it goes, in whole frames.
- * @returns undefined when the file is WAV but of another codec (A-law, ADPCM, …): a case for ffmpeg.
+ * A WAV file: PCM of 1 to 64 bits, 32- and 64-bit float, A-law and µ-law, plain or extensible, RIFF, RIFX (big-endian),
+ * RF64 or BW64. A data chunk that claims more than the file holds is read as far as it goes, in whole frames; so is one
+ * whose size was never filled in.
+ * @returns undefined when the file is WAV but of another codec (ADPCM, MP3, …): a case for ffmpeg.
  * @throws UserError E_INPUT_BROKEN when the header is damaged or holds no sound.
  */
 export function openWav(bytes: Bytes, name: string): Sound | undefined {
   const layout = readWavLayout(bytes, name);
-  const { format, channels, bytesPerSample, sampleRateHz } = layout;
-  const isPcm = format === FORMAT_PCM && bytesPerSample >= 1 && bytesPerSample <= 8;
-  const isFloat = format === FORMAT_FLOAT && (bytesPerSample === 4 || bytesPerSample === 8);
-  if (!isPcm && !isFloat) return undefined;
+  if (decoderOf(layout) === undefined) return undefined;
+  const { channels, bytesPerSample, sampleRateHz } = layout;
   const frames = Math.floor((layout.dataEnd - layout.dataStart) / (channels * bytesPerSample));
-  if (frames === 0) throw broken(name, "holds no sound: its data chunk has no whole sample");
+  if (frames === 0)
+    throw new UserError(
+      "E_INPUT_BROKEN",
+      `${name}: holds no sound: its data chunk has no whole sample`,
+    );
   return {
     name,
     sampleRateHz,
@@ -69,112 +52,89 @@ function readBlocks(bytes: Bytes, layout: WavLayout, frames: number, onBlock: On
 /** The mean of the channels of n frames. */
 export function monoOf(piece: Uint8Array, n: number, layout: WavLayout): Float32Array {
   const { format, channels, bytesPerSample, littleEndian } = layout;
-  if (format === FORMAT_PCM && bytesPerSample === 2 && littleEndian && piece.byteOffset === raw) {
+  if (format === PCM && bytesPerSample === 2 && littleEndian && piece.byteOffset === raw) {
     kernel.pcm16ToMono(raw, n, channels, mono);
     return floatsAt(mono, n);
   }
-  const read = sampleReader(new DataView(piece.buffer, piece.byteOffset, piece.length), layout);
-  const samples = new Float32Array(n);
-  for (let frame = 0, offset = 0; frame < n; frame += 1) {
+  const samples = new Float64Array(n * channels);
+  const view = new DataView(piece.buffer, piece.byteOffset, samples.length * bytesPerSample);
+  decoderOf(layout)?.(view, layout, samples);
+  return meanOf(samples, n, channels);
+}
+
+function meanOf(samples: Float64Array, n: number, channels: number): Float32Array {
+  if (channels === 1) return Float32Array.from(samples);
+  const means = new Float32Array(n);
+  for (let frame = 0, i = 0; frame < n; frame += 1) {
     let sum = 0;
-    for (let channel = 0; channel < channels; channel += 1, offset += bytesPerSample)
-      sum += read(offset);
-    samples[frame] = sum / channels;
+    for (const end = i + channels; i < end; i += 1) sum += samples[i] ?? 0;
+    means[frame] = sum / channels;
   }
-  return samples;
+  return means;
 }
 
-/** Bytes of the start of a file that are looked at together. */
-const HEAD_BYTES = 512;
+/** Fills `samples` from as many in the view, full scale being 1. */
+type Decoder = (view: DataView, layout: WavLayout, samples: Float64Array) => void;
 
-/** @throws UserError E_INPUT_BROKEN when the header is damaged or there is no data chunk */
-export function readWavLayout(bytes: Bytes, name: string): WavLayout {
-  const { size: fileSize } = bytes;
-  const head = sliceOf(bytes, 0, HEAD_BYTES);
-  if (head.length < 12 || !isWav(head))
-    throw broken(name, "is not a WAV file: it must start with RIFF, RIFX or RF64 and WAVE");
-  const littleEndian = ascii(head, 0) !== "RIFX";
-  const viewAt = (at: number, length: number): DataView => {
-    const part =
-      at + length <= head.length ? head.subarray(at, at + length) : sliceOf(bytes, at, length);
-    return new DataView(part.buffer, part.byteOffset, part.length);
-  };
-  let header:
-    | Pick<WavLayout, "format" | "channels" | "sampleRateHz" | "bytesPerSample">
-    | undefined;
-  let longDataSize: number | undefined;
-  for (let at = 12; at + 8 <= fileSize;) {
-    const chunk = viewAt(at, 8);
-    const id = asciiOf(chunk);
-    const size = chunk.getUint32(4, littleEndian);
-    const start = at + 8;
-    if (id === "ds64" && start + 16 <= fileSize)
-      longDataSize = Number(viewAt(start, 16).getBigUint64(8, littleEndian));
-    if (id === "fmt ") header = readHeader(viewAt(start, 28), size, littleEndian, name);
-    if (id === "data") {
-      if (header === undefined) throw broken(name, "lacks a 'fmt ' chunk before its 'data' chunk");
-      const claimed = size === 0xffffffff ? (longDataSize ?? size) : size;
-      return {
-        ...header,
-        littleEndian,
-        dataStart: start,
-        dataEnd: Math.min(start + claimed, fileSize),
-      };
-    }
-    at = start + size + (size & 1);
-  }
-  throw broken(name, "holds no sound: it has no 'data' chunk");
+function decoderOf({ format, bytesPerSample }: WavLayout): Decoder | undefined {
+  if (format === PCM && bytesPerSample === 1) return (...to) => decodeByTable(OFFSET_BINARY, ...to);
+  if (format === PCM && bytesPerSample <= 8) return decodePcm;
+  if (format === FLOAT && bytesPerSample === 4) return decodeFloat32;
+  if (format === FLOAT && bytesPerSample === 8) return decodeFloat64;
+  if (format === A_LAW && bytesPerSample === 1) return (...to) => decodeByTable(A_LAW_TABLE, ...to);
+  if (format === MU_LAW && bytesPerSample === 1)
+    return (...to) => decodeByTable(MU_LAW_TABLE, ...to);
+  return undefined;
 }
 
-/** The body of a 'fmt ' chunk of `size` bytes, of which the view has the first 28 or what is there. */
-function readHeader(view: DataView, size: number, littleEndian: boolean, name: string) {
-  if (size < 16 || Math.min(size, 28) > view.byteLength)
-    throw broken(name, "has a damaged 'fmt ' chunk");
-  const tag = view.getUint16(0, littleEndian);
-  const channels = view.getUint16(2, littleEndian);
-  const sampleRateHz = view.getUint32(4, littleEndian);
-  const blockAlign = view.getUint16(12, littleEndian);
-  const bits = view.getUint16(14, littleEndian);
-  if (channels === 0 || sampleRateHz === 0 || bits === 0)
-    throw broken(
-      name,
-      `has a damaged 'fmt ' chunk: ${channels} channels, ${sampleRateHz} Hz, ${bits} bits`,
-    );
-  const format = tag === FORMAT_EXTENSIBLE && size >= 28 ? view.getUint32(24, littleEndian) : tag;
-  const container = blockAlign / channels;
-  const bytesPerSample =
-    Number.isInteger(container) && container * 8 >= bits ? container : Math.ceil(bits / 8);
-  return { format, channels, sampleRateHz, bytesPerSample };
-}
-
-/** The reader of one sample at a byte offset, scaled so that full scale is 1. */
-function sampleReader(view: DataView, layout: WavLayout): (offset: number) => number {
-  const { littleEndian, bytesPerSample, format } = layout;
-  if (format === FORMAT_FLOAT)
-    return bytesPerSample === 4
-      ? (offset) => view.getFloat32(offset, littleEndian)
-      : (offset) => view.getFloat64(offset, littleEndian);
-  if (bytesPerSample === 1) return (offset) => (view.getUint8(offset) - 128) / 128;
-  if (bytesPerSample === 2) return (offset) => view.getInt16(offset, littleEndian) / 32768;
-  if (bytesPerSample === 4) return (offset) => view.getInt32(offset, littleEndian) / 2147483648;
+/** Whole numbers, two's complement. */
+function decodePcm(view: DataView, layout: WavLayout, samples: Float64Array): void {
+  const { bytesPerSample, littleEndian } = layout;
   const scale = 2 ** (1 - 8 * bytesPerSample);
-  return (offset) => {
-    let value = view.getInt8(littleEndian ? offset + bytesPerSample - 1 : offset);
-    for (let i = 1; i < bytesPerSample; i += 1)
-      value =
-        value * 256 + view.getUint8(littleEndian ? offset + bytesPerSample - 1 - i : offset + i);
-    return value * scale;
-  };
+  const down = littleEndian ? -1 : 1; // from a byte to the next lower one
+  const highest = littleEndian ? bytesPerSample - 1 : 0;
+  for (let i = 0; i < samples.length; i += 1) {
+    let at = i * bytesPerSample + highest;
+    let value = view.getInt8(at);
+    for (let lower = 1; lower < bytesPerSample; lower += 1)
+      value = value * 256 + view.getUint8((at += down));
+    samples[i] = value * scale;
+  }
 }
 
-function ascii(bytes: Uint8Array, at: number): string {
-  return String.fromCharCode(...bytes.subarray(at, at + 4));
+function decodeFloat32(view: DataView, { littleEndian }: WavLayout, samples: Float64Array): void {
+  for (let i = 0; i < samples.length; i += 1) samples[i] = view.getFloat32(4 * i, littleEndian);
 }
 
-function asciiOf(view: DataView): string {
-  return ascii(new Uint8Array(view.buffer, view.byteOffset, view.byteLength), 0);
+function decodeFloat64(view: DataView, { littleEndian }: WavLayout, samples: Float64Array): void {
+  for (let i = 0; i < samples.length; i += 1) samples[i] = view.getFloat64(8 * i, littleEndian);
 }
 
-function broken(name: string, rule: string): UserError {
-  return new UserError("E_INPUT_BROKEN", `${name}: ${rule}`);
+function decodeByTable(
+  table: Float64Array,
+  view: DataView,
+  _: WavLayout,
+  samples: Float64Array,
+): void {
+  for (let i = 0; i < samples.length; i += 1) samples[i] = table[view.getUint8(i)] ?? 0;
 }
+
+const tableOf = (valueOf: (byte: number) => number): Float64Array =>
+  Float64Array.from({ length: 256 }, (_, byte) => valueOf(byte));
+
+const OFFSET_BINARY = tableOf((byte) => (byte - 128) / 128);
+
+/** ITU-T G.711: sign, 3 bits of exponent, 4 of mantissa, every other bit inverted. */
+const A_LAW_TABLE = tableOf((byte) => {
+  const bits = byte ^ 0x55;
+  const exponent = (bits >> 4) & 7;
+  const mantissa = ((bits & 15) << 4) + 8 + (exponent > 0 ? 256 : 0);
+  return ((bits & 0x80 ? 1 : -1) * (mantissa << Math.max(0, exponent - 1))) / 32768;
+});
+
+/** ITU-T G.711: sign, 3 bits of exponent, 4 of mantissa, all inverted. */
+const MU_LAW_TABLE = tableOf((byte) => {
+  const bits = ~byte;
+  const magnitude = ((((bits & 15) << 3) + 132) << ((bits >> 4) & 7)) - 132;
+  return ((bits & 0x80 ? -1 : 1) * magnitude) / 32768;
+});

@@ -2,9 +2,11 @@ import { readFileSync, writeFileSync } from "node:fs";
 import Papa from "papaparse";
 import { UserError } from "../errors.ts";
 import { requireFile } from "./listFiles.ts";
+import { outputError } from "./outputs.ts";
 
 /**
  * Writes rows as CSV (RFC 4180, UTF-8, a header line) with the given columns; undefined becomes an empty field.
+ * @throws UserError E_OUTPUT when it cannot be written: the disk is full
  */
 export function writeCsv<Row extends object>(
   path: string,
@@ -15,23 +17,35 @@ export function writeCsv<Row extends object>(
     { fields: [...columns], data: rows.map((row) => columns.map((column) => row[column] ?? "")) },
     { newline: "\n" },
   );
-  writeFileSync(path, `${text}\n`);
+  try {
+    writeFileSync(path, `${text}\n`);
+  } catch (error) {
+    throw outputError(path, error);
+  }
 }
 
 /**
  * The rows of a CSV file with a header line, by column; `flag` names where the path came from.
  * @throws UserError when the file is missing or its header lacks one of `columns`.
  */
-export function readCsv(
+export function readCsv(path: string, flag: string, columns: readonly string[]): CsvRow[] {
+  return readCsvTable(path, flag, columns).rows;
+}
+
+/** A line of a CSV file by column; a line that is cut short lacks the last ones. */
+export type CsvRow = Partial<Record<string, string>>;
+
+/** As {@link readCsv}, with the columns that the header line names. */
+export function readCsvTable(
   path: string,
   flag: string,
   columns: readonly string[],
-): Partial<Record<string, string>>[] {
+): { readonly columns: string[]; readonly rows: CsvRow[] } {
   requireFile(path, flag);
-  const { data, meta } = Papa.parse<Partial<Record<string, string>>>(
-    readFileSync(path, "utf8").replace(/^\uFEFF/, ""),
-    { header: true, skipEmptyLines: true },
-  );
+  const { data, meta } = Papa.parse<CsvRow>(readFileSync(path, "utf8").replace(/^\uFEFF/, ""), {
+    header: true,
+    skipEmptyLines: true,
+  });
   const there = meta.fields ?? [];
   for (const column of columns)
     if (!there.includes(column))
@@ -40,7 +54,7 @@ export function readCsv(
         `${flag} ${path}: lacks the column '${column}' (it has: ${there.join(", ") || "none"})`,
         { hint: `its first line must name the columns ${columns.join(",")}` },
       );
-  return data;
+  return { columns: there, rows: data };
 }
 
 /** Counts of equal strings, most frequent first, ties by name: the causes of failed files, the rows of a label. */

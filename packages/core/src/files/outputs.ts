@@ -1,19 +1,19 @@
-import { createHash, randomBytes } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import {
   closeSync,
   fsyncSync,
   mkdirSync,
   openSync,
-  readFileSync,
   readdirSync,
   renameSync,
   rmdirSync,
   rmSync,
   statSync,
 } from "node:fs";
-import { hostname } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 import { UserError, causeOf } from "../errors.ts";
+import { statOf } from "./listFiles.ts";
+import { MACHINE, isRunning } from "./processes.ts";
 
 /**
  * The outputs of one run. Each is written under a temporary name beside its target; `commit` syncs and renames
@@ -48,7 +48,7 @@ export function createOutputs(): Outputs {
     return temporary;
   };
   const commit = (): void => {
-    for (const { temporary } of staged) syncAll(temporary);
+    for (const { temporary, target } of staged) syncAll(temporary, target);
     for (const { target, kind } of staged) refuseOtherKind(target, kind);
     for (const output of staged) giveName(output.temporary, output.target);
     for (const folder of new Set(staged.map(({ target }) => dirname(target)))) sync(folder);
@@ -119,40 +119,28 @@ function refuseUnwritable(temporary: string, target: string): void {
 }
 
 /** Temporary names tell the machine and the process, so that what a killed run left can be known. */
-const MACHINE = createHash("sha256").update(hostname()).digest("hex").slice(0, 6);
-
 function temporaryName(target: string): string {
   const unique = `${MACHINE}-${process.pid}-${randomBytes(3).toString("hex")}`;
   return join(dirname(target), `.${basename(target)}.tmp-${unique}`);
 }
 
-/** Removes what runs that were killed (kill -9, a power cut) left of a target: their processes are gone. */
+/** A folder that stands aside for the new one has the new one's temporary name and this. */
+const ASIDE = "-old";
+
+/**
+ * Removes what runs that were killed (kill -9, a power cut) left of a target: their processes are gone. A folder that one
+ * had just put aside, the new one not yet in its place, comes back.
+ */
 function removeOrphans(target: string): void {
   const start = `.${basename(target)}.tmp-${MACHINE}-`;
   for (const name of readdirSync(dirname(target))) {
     const [, owner] = name.startsWith(start)
       ? (/^(\d+)-[0-9a-f]{6}/.exec(name.slice(start.length)) ?? [])
       : [];
-    if (owner !== undefined && !isRunning(Number(owner)))
-      rmSync(join(dirname(target), name), { recursive: true, force: true });
-  }
-}
-
-/** Whether a process of this machine is running: one that has ended may still be listed until its parent asks for it. */
-export function isRunning(processId: number): boolean {
-  try {
-    process.kill(processId, 0);
-    return process.platform !== "linux" || !isZombie(processId);
-  } catch (error) {
-    return error instanceof Error && "code" in error && error.code === "EPERM";
-  }
-}
-
-function isZombie(processId: number): boolean {
-  try {
-    return /\) Z /.test(readFileSync(`/proc/${processId}/stat`, "utf8"));
-  } catch {
-    return false; // no /proc here
+    if (owner === undefined || isRunning(Number(owner))) continue;
+    const orphan = join(dirname(target), name);
+    if (name.endsWith(ASIDE) && statOf(target) === undefined) renameSync(orphan, target);
+    else rmSync(orphan, { recursive: true, force: true });
   }
 }
 
@@ -171,10 +159,15 @@ export function outputError(path: string, cause: unknown): UserError {
   });
 }
 
-/** Flushes a file, or a folder and what is in it, to the disk. */
-function syncAll(path: string): void {
-  if (statSync(path).isDirectory()) for (const name of readdirSync(path)) syncAll(join(path, name));
-  sync(path);
+/** Flushes a file, or a folder and what is in it, to the disk: some disks say only now that they are full. */
+function syncAll(path: string, target: string): void {
+  if (statSync(path).isDirectory())
+    for (const name of readdirSync(path)) syncAll(join(path, name), target);
+  try {
+    sync(path);
+  } catch (error) {
+    throw outputError(target, error);
+  }
 }
 
 function sync(path: string): void {
@@ -202,7 +195,7 @@ function giveName(temporary: string, target: string): void {
       renameSync(temporary, target);
       return;
     }
-    const aside = `${temporary}-old`;
+    const aside = temporary + ASIDE;
     renameSync(target, aside);
     renameSync(temporary, target);
     rmSync(aside, { recursive: true, force: true });

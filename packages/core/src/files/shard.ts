@@ -30,42 +30,60 @@ export function readShard(
 function fromFlag(flag: string, environment: NodeJS.ProcessEnv): Shard {
   const [, place = "", number = ""] = /^(\d+|auto)\/(\d+)$/.exec(flag) ?? [];
   const count = Number(number);
-  if (count < 1 || count > MOST_SHARDS) throw wrong(`--shard ${flag}`, "must be i/n, such as 2/8");
-  if (place === "auto") {
-    const task = taskIndex(environment, count);
-    if (task !== undefined) return { ...task, count };
-    throw wrong(
-      `--shard ${flag}`,
-      "takes its index from SLURM_ARRAY_TASK_ID or JOB_COMPLETION_INDEX, which are not set",
-    );
-  }
+  if (number === "") throw wrong(`--shard ${flag}`, "must be i/n, such as 2/8");
+  if (count < 1 || count > MOST_SHARDS)
+    throw wrong(`--shard ${flag}`, `its number of shards must be from 1 to ${MOST_SHARDS}`);
+  if (place === "auto") return { ...autoIndex(flag, count, environment), count };
   const index = Number(place);
   if (index < 1 || index > count)
     throw wrong(`--shard ${flag}`, `its index must be from 1 to ${count}`);
   return { index, count, source: "--shard" };
 }
 
-function fromEnvironment(environment: NodeJS.ProcessEnv): Shard | undefined {
-  const slurm = environment["SLURM_ARRAY_TASK_ID"];
-  const name = slurm === undefined ? "JOB_COMPLETIONS" : "SLURM_ARRAY_TASK_COUNT";
-  const isTask = slurm !== undefined || environment["JOB_COMPLETION_INDEX"] !== undefined;
-  const count = environment[name];
-  if (!isTask || count === undefined) return undefined;
-  const n = wholeNumber(count, name);
-  if (n < 1 || n > MOST_SHARDS) throw wrong(`${name} ${count}`, `must be from 1 to ${MOST_SHARDS}`);
-  const task = taskIndex(environment, n);
-  return task && { ...task, count: n };
+/**
+ * The index of `auto/n`. An array of another size is refused: when the task 3 of 8 is run again alone, its ids do not
+ * tell which slice it was.
+ */
+function autoIndex(flag: string, count: number, environment: NodeJS.ProcessEnv): TaskIndex {
+  const task = taskIndex(environment, count);
+  if (task === undefined)
+    throw wrong(
+      `--shard ${flag}`,
+      "takes its index from SLURM_ARRAY_TASK_ID or JOB_COMPLETION_INDEX, which are not set",
+    );
+  const { count: name } = variablesOf(environment);
+  const tasks = environment[name];
+  if (tasks === undefined || wholeNumber(tasks, name) === count) return task;
+  throw wrong(`--shard ${flag}`, `must be of an array of ${count} tasks, ${name} is ${tasks}`);
 }
 
-/** The index of this task among `count`, from 1. */
-function taskIndex(
-  environment: NodeJS.ProcessEnv,
-  count: number,
-): { readonly index: number; readonly source: string } | undefined {
-  const name =
-    environment["SLURM_ARRAY_TASK_ID"] === undefined
-      ? "JOB_COMPLETION_INDEX"
-      : "SLURM_ARRAY_TASK_ID";
+function fromEnvironment(environment: NodeJS.ProcessEnv): Shard | undefined {
+  const { id, count: name } = variablesOf(environment);
+  const tasks = environment[name];
+  if (environment[id] === undefined || tasks === undefined) return undefined;
+  const count = wholeNumber(tasks, name);
+  if (count < 1 || count > MOST_SHARDS)
+    throw wrong(`${name} ${tasks}`, `must be from 1 to ${MOST_SHARDS}`);
+  const task = taskIndex(environment, count);
+  return task && { ...task, count };
+}
+
+/** The variables of the array of tasks that this one is in: its own id, and how many there are. */
+function variablesOf(environment: NodeJS.ProcessEnv): {
+  readonly id: string;
+  readonly count: string;
+} {
+  return environment["SLURM_ARRAY_TASK_ID"] === undefined
+    ? { id: "JOB_COMPLETION_INDEX", count: "JOB_COMPLETIONS" }
+    : { id: "SLURM_ARRAY_TASK_ID", count: "SLURM_ARRAY_TASK_COUNT" };
+}
+
+/** A task's place, from 1, and the variable that it was read from. */
+type TaskIndex = Omit<Shard, "count">;
+
+/** The place of this task among `count`; undefined where none is set. */
+function taskIndex(environment: NodeJS.ProcessEnv, count: number): TaskIndex | undefined {
+  const { id: name } = variablesOf(environment);
   const text = environment[name];
   if (text === undefined) return undefined;
   const id = wholeNumber(text, name);

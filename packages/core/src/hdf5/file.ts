@@ -13,10 +13,14 @@ async function loadH5wasm(): Promise<typeof import("h5wasm/node")> {
 }
 
 /**
- * Opens an HDF5 file, hands it to `work`, closes it.
+ * Opens an HDF5 file, hands it to `work`, closes it once that is done.
  * @throws UserError when the file is missing or is not HDF5; `flag` names where the path came from.
  */
-export async function readH5<T>(path: string, flag: string, work: (file: File) => T): Promise<T> {
+export async function readH5<T>(
+  path: string,
+  flag: string,
+  work: (file: File) => T | Promise<T>,
+): Promise<T> {
   requireFile(path, flag);
   const h5wasm = await loadH5wasm();
   let file: File;
@@ -33,16 +37,21 @@ export async function readH5<T>(path: string, flag: string, work: (file: File) =
     );
   }
   try {
-    return work(file);
+    return await work(file);
   } catch (error) {
-    if (!causeOf(error).startsWith(HDF5_ERROR)) throw error;
-    throw new UserError("E_INPUT_BROKEN", `${flag} ${path}: cannot be read (${hdf5Cause(error)})`, {
-      hint: "it may be cut short, or compressed in a way that is not known here; make it again",
-      cause: error,
-    });
+    throw readError(error, path, flag);
   } finally {
     file.close();
   }
+}
+
+/** What reading the HDF5 file `path` threw, an error of the HDF5 library as a UserError that names the file. */
+export function readError(error: unknown, path: string, flag: string): unknown {
+  if (!causeOf(error).startsWith(HDF5_ERROR)) return error;
+  return new UserError("E_INPUT_BROKEN", `${flag} ${path}: cannot be read (${hdf5Cause(error)})`, {
+    hint: "it may be cut short, or compressed in a way that is not known here; make it again",
+    cause: error,
+  });
 }
 
 /** How the HDF5 library's error texts begin: a list of places, outermost first, each with what went wrong there. */

@@ -36,15 +36,18 @@ export interface PreprocessedAudio {
 }
 
 /**
- * Reads preprocessed audio, a batch of rows at a time: fixed, ragged, or the Python service's ragged form.
+ * Reads preprocessed audio, a batch of rows at a time: fixed, ragged, or the Python service's ragged form. The file is
+ * open until `work` is done.
  * @param withExtras whether rows have the extras too
+ * @param readRows fixed rows that are read at a time
  * @throws UserError when the file is missing, is not HDF5, or lacks a dataset
  */
 export async function readPreprocessedAudio<T>(
   path: string,
   flag: string,
-  work: (facts: PreprocessedAudio, rows: Iterable<FeatureRow>) => T,
+  work: (facts: PreprocessedAudio, rows: Iterable<FeatureRow>) => T | Promise<T>,
   withExtras = false,
+  readRows = READ_ROWS,
 ): Promise<T> {
   return readH5(path, flag, (file) => {
     const cure = "write it with audio-preprocess";
@@ -65,9 +68,11 @@ export async function readPreprocessedAudio<T>(
       return work(facts, flatRows(flat, facts, path));
     }
     const main = lengths === undefined ? "fixed" : "ragged";
+    const open = (name: string, rows: number): Iterable<Part> =>
+      openRows(file, name, rows, { lengths, readRows, facts, path });
     const datasets = [
-      openRows(file, main, config.n_mels, lengths, facts, path),
-      ...names.map((name) => openRows(file, name, rowsOf(name, config), lengths, facts, path)),
+      open(main, config.n_mels),
+      ...names.map((name) => open(name, rowsOf(name, config))),
     ];
     return work(facts, zipped(datasets, facts));
   });
@@ -84,14 +89,19 @@ function openRows(
   file: File,
   name: string,
   rows: number,
-  lengths: Float32Array | undefined,
-  { paths }: PreprocessedAudio,
-  path: string,
+  how: {
+    readonly lengths: Float32Array | undefined;
+    readonly readRows: number;
+    readonly facts: PreprocessedAudio;
+    readonly path: string;
+  },
 ): Iterable<Part> {
+  const { lengths, readRows, path } = how;
+  const { paths } = how.facts;
   const dataset = requireDataset(file, `features/${name}`, path, "write it with audio-preprocess");
   if (lengths === undefined) {
     requireShape(dataset, [paths.length, rows, dataset.shape?.[2] ?? 0], path);
-    return fixedParts(dataset, path);
+    return fixedParts(dataset, readRows, path);
   }
   requireShape(dataset, [lengths.reduce((sum, frames) => sum + frames, 0), rows], path);
   return raggedParts(dataset, lengths, path);
@@ -135,11 +145,11 @@ function requireShape(dataset: Dataset, expected: readonly number[], path: strin
 
 const READ_ROWS = 64;
 
-function* fixedParts(dataset: Dataset, path: string): Generator<Part> {
+function* fixedParts(dataset: Dataset, readRows: number, path: string): Generator<Part> {
   const [rows = 0, height = 0, frames = 0] = dataset.shape ?? [];
   const size = height * frames;
-  for (let start = 0; start < rows; start += READ_ROWS) {
-    const end = Math.min(rows, start + READ_ROWS);
+  for (let start = 0; start < rows; start += readRows) {
+    const end = Math.min(rows, start + readRows);
     const values = toFloat32(dataset.slice([[start, end], [], []]), dataset.path, path);
     for (let at = 0; at < values.length; at += size)
       yield { values: values.subarray(at, at + size), frames };

@@ -6,13 +6,25 @@ export type Outcome<Result> =
   | { readonly ok: true; readonly value: Result }
   | { readonly ok: false; readonly cause: string };
 
-interface Message<Result> {
-  readonly index: number;
-  readonly outcome: Outcome<Result>;
+/** What a thread wakes another for: several at once, since a wake costs as much as a short job. */
+export interface JobsMessage<Job> {
+  readonly jobs: readonly { readonly index: number; readonly job: Job }[];
+}
+export interface OutcomesMessage<Result> {
+  readonly outcomes: readonly { readonly index: number; readonly outcome: Outcome<Result> }[];
 }
 
-/** Jobs that a worker holds at once: the next ones wait there while the first is worked on. */
-const JOBS_PER_WORKER = 4;
+/** What a worker starts with. */
+export interface WorkerStart<Settings> {
+  readonly settings: Settings;
+  /** [1]: the index of the job being worked on, written by the worker. */
+  readonly current: Int32Array;
+}
+
+/** The most jobs that are sent at once. */
+const MOST_SENT = 8;
+/** Of the jobs that are left, each worker is sent this part at most: the last ones go to whoever is free. */
+const SHARES_PER_WORKER = 4;
 /** Jobs that may be ahead of the one to come out next, for each worker: bounds the memory. */
 const AHEAD_PER_WORKER = 32;
 
@@ -25,6 +37,8 @@ interface PoolOptions<Result, Kept> {
   readonly signal?: AbortSignal | undefined;
   /** Time a job may take, milliseconds: its worker is ended then, and the job has failed. */
   readonly limitMs?: number | undefined;
+  /** Time beyond that in which a job may end by itself, milliseconds. */
+  readonly graceMs?: number;
   /** Sees each result as it comes, in any order; what it returns comes out in the result's place. An error ends the run. */
   readonly keep?: (result: Result, index: number) => Kept;
 }
@@ -32,11 +46,18 @@ interface PoolOptions<Result, Kept> {
 /** A worker thread and what it was given. */
 interface Member {
   readonly worker: Worker;
-  /** Jobs, the first of them being worked on. */
-  readonly load: number[];
-  /** Runs from the start of the first job. */
-  readonly timer: NodeJS.Timeout | undefined;
+  /** Jobs whose outcome has not come. */
+  readonly load: Set<number>;
+  readonly current: Int32Array;
+  /** The job that was seen being worked on, and how often it has been seen since. */
+  seen: number;
+  looks: number;
 }
+
+/** How often a worker is looked at within the time limit, at least. */
+const LOOKS_PER_LIMIT = 10;
+/** And the longest time between two looks, milliseconds. */
+const LOOK_EVERY_MS = 1000;
 
 /**
  * Runs jobs in worker threads and yields their outcomes in the order of the jobs, whatever the number of workers.
@@ -55,49 +76,63 @@ export async function* mapInWorkers<Job, Result, Kept = Result>(
   let failure: unknown; // of `keep`
   let wake: () => void = () => {};
   const count = Math.min(options.workers, jobs.length);
+  const { limitMs = Infinity, graceMs = 0 } = options;
 
   const kept = (outcome: Outcome<Result>, index: number): Outcome<Kept> => {
     if (!outcome.ok || options.keep === undefined) return outcome as Outcome<Kept>;
     return { ok: true, value: options.keep(outcome.value, index) };
   };
-  const settle = (member: Member, { index, outcome }: Message<Result>): void => {
+  const settle = (member: Member, { outcomes: settled }: OutcomesMessage<Result>): void => {
     if (!alive.has(member)) return; // it was ended while its message was on the way
-    member.load.splice(member.load.indexOf(index), 1);
-    member.timer?.refresh();
     try {
-      outcomes.set(index, kept(outcome, index));
+      for (const { index, outcome } of settled) {
+        member.load.delete(index);
+        outcomes.set(index, kept(outcome, index));
+      }
     } catch (error) {
       failure ??= error;
     }
     feed(member);
     wake();
   };
-  /** Takes a worker out of the team: its first job has failed, the others go to those that follow. */
+  /** Takes a worker out of the team: the job that it was working on has failed, the others go to those that follow. */
   const dismiss = (member: Member, cause: string): void => {
     if (!alive.delete(member)) return;
-    clearTimeout(member.timer);
-    const [culprit, ...innocent] = member.load;
-    retry.unshift(...innocent);
+    const { load } = member;
+    const current = Atomics.load(member.current, 0);
+    const culprit = load.has(current) ? current : load.values().next().value;
     if (culprit !== undefined) outcomes.set(culprit, { ok: false, cause });
+    retry.unshift(...[...load].filter((index) => index !== culprit));
     start();
     wake();
   };
   const start = (): void => {
-    const worker = new Worker(options.script, { workerData: options.settings });
-    const { limitMs } = options;
-    const onLimit = (): void => {
-      if (member.load.length === 0) return;
-      dismiss(member, `took longer than ${(limitMs ?? 0) / 1000} s`);
-      void worker.terminate();
-    };
-    const timer = limitMs === undefined ? undefined : setTimeout(onLimit, limitMs).unref();
-    const member: Member = { worker, load: [], timer };
+    const current = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT)).fill(-1);
+    const workerData: WorkerStart<unknown> = { settings: options.settings, current };
+    const worker = new Worker(options.script, { workerData });
+    const member: Member = { worker, load: new Set(), current, seen: -1, looks: 0 };
     alive.add(member);
     let crash = "its worker ended";
-    worker.on("message", (message: Message<Result>) => settle(member, message));
+    worker.on("message", (message: OutcomesMessage<Result>) => settle(member, message));
     worker.on("error", (error) => (crash = `its worker crashed: ${causeOf(error)}`));
     worker.on("exit", () => dismiss(member, crash));
     feed(member);
+  };
+  /**
+   * Ends the workers that have been working on one job for too long. Looks are counted, not time: while this process is
+   * stopped (Ctrl-Z) or busy, no job is late.
+   */
+  const look = (looksPerJob: number): void => {
+    for (const member of alive) {
+      const current = Atomics.load(member.current, 0);
+      if (current !== member.seen || !member.load.has(current)) {
+        member.seen = current;
+        member.looks = 0;
+      } else if ((member.looks += 1) >= looksPerJob) {
+        dismiss(member, `took longer than ${limitMs / 1000} s`);
+        void member.worker.terminate();
+      }
+    }
   };
   const nextJob = (): number | undefined => {
     const again = retry.shift();
@@ -106,18 +141,27 @@ export async function* mapInWorkers<Job, Result, Kept = Result>(
     next += 1;
     return next - 1;
   };
-  const feed = ({ worker, load, timer }: Member): void => {
-    while (load.length < JOBS_PER_WORKER) {
+  const feed = ({ worker, load }: Member): void => {
+    const share = Math.ceil((jobs.length - next) / (count * SHARES_PER_WORKER));
+    const most = Math.max(1, Math.min(MOST_SENT, share));
+    if (load.size > most) return; // enough to go on with
+    const indices: number[] = [];
+    for (let i = 0; i < most; i += 1) {
       const index = nextJob();
-      if (index === undefined) return;
-      if (load.length === 0) timer?.refresh();
-      load.push(index);
-      worker.postMessage({ index, job: jobs[index] });
+      if (index === undefined) break;
+      indices.push(index);
+      load.add(index);
     }
+    if (indices.length === 0) return;
+    const message = { jobs: indices.map((index) => ({ index, job: jobs[index] })) };
+    worker.postMessage(message satisfies JobsMessage<Job | undefined>);
   };
 
   const onAbort = (): void => wake();
   options.signal?.addEventListener("abort", onAbort);
+  const everyMs = Math.min(LOOK_EVERY_MS, limitMs / LOOKS_PER_LIMIT);
+  const looksPerJob = Math.ceil((limitMs + graceMs) / everyMs);
+  const timer = limitMs === Infinity ? undefined : setInterval(() => look(looksPerJob), everyMs);
   try {
     for (let i = 0; i < count; i += 1) start();
     while (emitted < jobs.length) {
@@ -135,9 +179,9 @@ export async function* mapInWorkers<Job, Result, Kept = Result>(
     }
   } finally {
     options.signal?.removeEventListener("abort", onAbort);
+    clearInterval(timer);
     const members = [...alive];
     alive.clear();
-    for (const { timer } of members) clearTimeout(timer);
     await Promise.all(members.map(({ worker }) => worker.terminate()));
   }
 }

@@ -137,6 +137,21 @@ it.each([
   },
 );
 
+it("several files can be open at once, each until the work on it is done", async () => {
+  const [first, second] = [newPath(), newPath()];
+  const rows = rowsOf(Array.from({ length: 7 }, () => 16));
+  await write(first, rows, { config: FIXED });
+  await write(second, rows.slice(0, 3), { config: FIXED });
+  const both = await readPreprocessedAudio(
+    first,
+    "--in",
+    (_, a) => readPreprocessedAudio(second, "--in", (__, b) => [[...b], [...a]]),
+    false,
+    2, // rows at a time
+  );
+  expect(both).toEqual([rows.slice(0, 3), rows]);
+});
+
 describe("extras", () => {
   const extras = ["mfcc", "rms"] as const; // of 3 bands: 3 rows and 1
   it.each([
