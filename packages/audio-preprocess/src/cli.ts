@@ -10,7 +10,7 @@ import {
 import { createProgress } from "@emotion-service/core/cli/progress";
 import type { CliIo } from "@emotion-service/core/cli/run";
 import { FRAME_FEATURES, type FrameFeature } from "@emotion-service/core/audio/frameFeatures";
-import { readShard } from "@emotion-service/core/files/shard";
+import { readShard, wholeNote } from "@emotion-service/core/files/shard";
 import { DEFAULT_LOG_MEL, PAD_MODES } from "@emotion-service/core/audio/logMelConfig";
 
 /** The flags of audio-preprocess; the action calls preprocessAudio. */
@@ -108,6 +108,8 @@ export function createProgram(io: CliIo) {
     .action(async (flags) => {
       const { preprocessAudio } = await import("./preprocessAudio.ts");
       const { formatSummary } = await import("./summary.ts");
+      const note = wholeNote(flags.shard, process.env);
+      if (note !== undefined) io.stderr.write(`${note}\n`);
       const progress = createProgress(io, flags.quiet);
       const summary = await preprocessAudio({
         audioDir: flags.audio_dir,

@@ -27,6 +27,18 @@ export function readShard(
   return shard === undefined || shard.count === 1 ? undefined : shard;
 }
 
+/** What is said to a task of an array that processes everything, where it may not have been meant to. */
+export function wholeNote(
+  flag: string | undefined,
+  environment: NodeJS.ProcessEnv,
+): string | undefined {
+  if (flag !== undefined || readShard(flag, environment) !== undefined) return undefined;
+  const { id, count } = variablesOf(environment);
+  if (environment[id] === undefined) return undefined;
+  const why = environment[count] === undefined ? "is not set" : `is ${environment[count]}`;
+  return `${id} is set and ${count} ${why}: everything is processed; --shard i/n processes slice i of n`;
+}
+
 function fromFlag(flag: string, environment: NodeJS.ProcessEnv): Shard {
   const [, place = "", number = ""] = /^(\d+|auto)\/(\d+)$/.exec(flag) ?? [];
   const count = Number(number);

@@ -1,4 +1,10 @@
-import { type Shard, inputsSha256, isInShard, readShard } from "@emotion-service/core/files/shard";
+import {
+  type Shard,
+  inputsSha256,
+  isInShard,
+  readShard,
+  wholeNote,
+} from "@emotion-service/core/files/shard";
 import fc from "fast-check";
 import { describe, expect, it, test } from "vitest";
 
@@ -236,5 +242,23 @@ describe("the fingerprint of the inputs", () => {
     ["no file", []],
   ])("changes with %s", (_, others) => {
     expect(inputsSha256(others)).not.toBe(inputsSha256(["a.wav", "b.wav"]));
+  });
+});
+
+describe("a task of an array that processes everything is told so", () => {
+  it.each([
+    [
+      { JOB_COMPLETION_INDEX: "3" },
+      "JOB_COMPLETION_INDEX is set and JOB_COMPLETIONS is not set: everything is processed; --shard i/n processes slice i of n",
+    ],
+    [
+      { SLURM_ARRAY_TASK_ID: "3", SLURM_ARRAY_TASK_COUNT: "1" },
+      "SLURM_ARRAY_TASK_ID is set and SLURM_ARRAY_TASK_COUNT is 1: everything is processed; --shard i/n processes slice i of n",
+    ],
+    [{ SLURM_ARRAY_TASK_ID: "3", SLURM_ARRAY_TASK_COUNT: "8" }, undefined],
+    [{}, undefined],
+  ])("%j", (environment, note) => {
+    expect(wholeNote(undefined, environment)).toBe(note);
+    expect(wholeNote("1/1", environment)).toBeUndefined();
   });
 });
