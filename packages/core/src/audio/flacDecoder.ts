@@ -63,9 +63,16 @@ async function startDecoder(): Promise<FLACDecoder> {
 /** The decoder divides by 2^(bits-1) - 1; full scale is 2^(bits-1), as libsndfile has it. */
 function meanOf(channels: readonly Float32Array[], n: number, bits: number): Float32Array {
   const fullScale = 2 ** (bits - 1);
-  const sums = new Float64Array(n);
-  for (const channel of channels) addSteps(sums, channel, fullScale - 1);
   const means = new Float32Array(n);
+  const [first = means] = channels;
+  if (channels.length === 1) {
+    for (let i = 0; i < n; i += 1) means[i] = stepOf(first[i] ?? 0, fullScale - 1) / fullScale;
+    return means;
+  }
+  const sums = new Float64Array(n);
+  for (const channel of channels)
+    for (let i = 0; i < n; i += 1)
+      sums[i] = (sums[i] ?? 0) + stepOf(channel[i] ?? 0, fullScale - 1);
   const divisor = fullScale * channels.length;
   for (let i = 0; i < n; i += 1) means[i] = (sums[i] ?? 0) / divisor;
   return means;
@@ -74,9 +81,6 @@ function meanOf(channels: readonly Float32Array[], n: number, bits: number): Flo
 /** A number of 53 bits whose last stands for 1: what is added to it is rounded, faster than Math.round does it. */
 const ROUNDING = 1.5 * 2 ** 52;
 
-function addSteps(sums: Float64Array, channel: Float32Array, scale: number): void {
-  for (let i = 0; i < sums.length; i += 1) {
-    const step = (channel[i] ?? 0) * scale + ROUNDING - ROUNDING;
-    sums[i] = (sums[i] ?? 0) + step;
-  }
+function stepOf(value: number, scale: number): number {
+  return value * scale + ROUNDING - ROUNDING;
 }

@@ -5,9 +5,11 @@ import { fileURLToPath } from "node:url";
 import { openSound } from "@emotion-service/core/audio/decode";
 import { findFfmpeg } from "@emotion-service/core/audio/ffmpeg";
 import { samplesOf } from "@emotion-service/core/audio/sound";
+import { UserError } from "@emotion-service/core/errors";
 import { describe, expect, it, vi } from "vitest";
 import { temporaryFolder } from "../../../../test/command.ts";
-import { wavBytes } from "./wavBytes.ts";
+import { type FlacShape, flacBytes } from "./flacBytes.ts";
+import { ID3V1, ID3V2, concatenate, wavBytes } from "./wavBytes.ts";
 
 const fixture = (name: string): string =>
   fileURLToPath(new URL(`../fixtures/audio/${name}`, import.meta.url));
@@ -70,11 +72,23 @@ describe("WAV", () => {
   });
 
   it("of another codec is decoded by ffmpeg", async () => {
-    const path = join(temporaryFolder(), "alaw.wav");
-    writeFileSync(path, wavBytes([[0x55 - 128], [0xd5 - 128]], { kind: "alaw", bits: 8 }));
-    const { samples, sampleRateHz } = await decodeAudio(path);
+    const { samples, sampleRateHz } = await decodeAudio(
+      encoded("adpcm.wav", "-c:a", "adpcm_ima_wav"),
+    );
     expect(sampleRateHz).toBe(16_000);
-    expect(Array.from(samples, (value) => value * 32768)).toEqual([-8, 8]); // A-law's smallest steps (G.711)
+    // ADPCM keeps 4 bits a sample: the error is some hundredths of the sound's power.
+    const steps = await fixtureSteps(0, 16_000);
+    const errors = steps.map((step, i) => samples[i]! - step / 32_768);
+    const powerOf = (values: readonly number[]) =>
+      values.reduce((sum, value) => sum + value ** 2, 0);
+    expect(powerOf(errors)).toBeLessThan(0.05 * powerOf(steps.map((step) => step / 32_768)));
+  });
+
+  it("behind a tag of a music program is read without ffmpeg", async () => {
+    const path = join(temporaryFolder(), "tagged.wav");
+    writeFileSync(path, concatenate([ID3V2, wavBytes([[16384], [8192]])]));
+    const { samples } = await withoutFfmpeg(() => decodeAudio(path));
+    expect(samples).toEqual(Float32Array.of(0.5, 0.25));
   });
 });
 
@@ -110,7 +124,7 @@ describe("FLAC", () => {
     expect(whole.samples).toHaveLength(5000);
   });
 
-  it("of 24 bits and two channels is exact", async () => {
+  it("of 24 bits and two channels, as ffmpeg encodes them, is exact", async () => {
     const path = encoded(
       "wide.flac",
       "-af",
@@ -125,6 +139,111 @@ describe("FLAC", () => {
       steps.map((step) => (step * 0.375) / 32768),
       { rtol: 0, atol: 2 ** -23 }, // half a step of 24 bits, each channel
     );
+  });
+
+  /** Samples of some channels all over the range of so many bits, and what their means are. */
+  const ramp = (bits: number, channels: number, n = 100) => {
+    const fullScale = 2 ** (bits - 1);
+    const samples = Array.from({ length: n }, (_, i) =>
+      Array.from({ length: channels }, (__, channel) =>
+        Math.max(-fullScale, Math.round(fullScale * Math.sin(i + channel)) - 1),
+      ),
+    );
+    const sum = (frame: readonly number[]): number => frame.reduce((a, b) => a + b, 0);
+    const means = samples.map((frame) => Math.fround(sum(frame) / (fullScale * channels)));
+    return { samples, means: Float32Array.from(means) };
+  };
+  const written = (bytes: Uint8Array): string => {
+    const path = join(temporaryFolder(), "made.flac");
+    writeFileSync(path, bytes);
+    return path;
+  };
+
+  describe.each([8, 16, 24])("of %i bits", (bits) => {
+    it.each([1, 2, 3, 4, 5, 6, 7, 8])("and %i channels: their mean, exactly", async (channels) => {
+      const { samples, means } = ramp(bits, channels);
+      const path = written(flacBytes(samples, { bits, sampleRateHz: 22_050 }));
+      expect(await withoutFfmpeg(() => decodeAudio(path))).toEqual({
+        samples: means,
+        sampleRateHz: 22_050,
+        channels,
+      });
+    });
+  });
+
+  it("of 32 bits is as exact as 32-bit floats are", async () => {
+    const { samples, means } = ramp(32, 2);
+    const path = written(flacBytes(samples, { bits: 32 }));
+    const sound = await withoutFfmpeg(() => decodeAudio(path));
+    expect(sound.samples).toBeAllClose(means, { rtol: 0, atol: 2 ** -24 });
+  });
+
+  it.each([4, 12, 20])("of %i bits is left to ffmpeg: the decoder knows no such", async (bits) => {
+    const { samples, means } = ramp(bits, 1);
+    const path = written(flacBytes(samples, { bits }));
+    expect(await failure(withoutFfmpeg(() => decodeAudio(path)))).toMatchObject({
+      code: "E_UNAVAILABLE",
+    });
+    expect((await decodeAudio(path)).samples).toEqual(means);
+  });
+
+  it.each<[string, FlacShape]>([
+    ["that does not state how long it is", { statedSamples: 0 }],
+    ["that states less than it holds", { statedSamples: 50 }],
+    ["whose frames vary in length", { blocks: [16, 5, 33, 1], isVariable: true }],
+    ["of one frame", { blocks: [100] }],
+    ["whose frames have one sample each", { blocks: [1] }],
+  ])("%s is read whole", async (_, shape) => {
+    const { samples, means } = ramp(16, 2);
+    const path = written(flacBytes(samples, shape));
+    const sound = await withoutFfmpeg(() => decodeAudio(path));
+    expect(sound.samples).toEqual(means);
+  });
+
+  it.each([
+    ["a tag before it", [ID3V2], []],
+    ["a tag after it", [], [ID3V1]],
+    ["tags on both sides", [ID3V2], [ID3V1]],
+    ["zeros after it", [], [new Uint8Array(1000)]],
+  ])("with %s is read without ffmpeg, and so is the next", async (_, before, after) => {
+    const { samples, means } = ramp(16, 1);
+    const path = written(concatenate([...before, flacBytes(samples), ...after]));
+    await withoutFfmpeg(async () => {
+      expect((await decodeAudio(path)).samples).toEqual(means);
+      expect((await decodeAudio(written(flacBytes(samples)))).samples).toEqual(means);
+    });
+  });
+
+  it("with what is no sound after the samples that it states", async () => {
+    const { samples, means } = ramp(16, 1, 96);
+    const junk = Uint8Array.from({ length: 300 }, (_, i) => (i * 31) % 251);
+    const path = written(concatenate([flacBytes(samples), junk]));
+    expect((await decodeAudio(path)).samples).toEqual(means);
+  });
+
+  it("read at the same time as others of its kind and of another", async () => {
+    const clips = [ramp(16, 1, 900), ramp(16, 1, 500), ramp(16, 2, 700), ramp(16, 1, 300)];
+    const paths = clips.map(({ samples }) => written(flacBytes(samples, { blocks: [32] })));
+    const sounds = await withoutFfmpeg(() => Promise.all(paths.map(decodeAudio)));
+    expect(sounds.map(({ samples }) => samples)).toEqual(clips.map(({ means }) => means));
+  });
+
+  it("cut anywhere gives whole frames or is refused, never anything else", async () => {
+    const { samples, means } = ramp(16, 1, 64);
+    const whole = flacBytes(samples);
+    const outcomeOf = async (length: number): Promise<Float32Array | string> => {
+      const outcome = decodeAudio(written(whole.subarray(0, length)));
+      return outcome.then(
+        (sound) => sound.samples,
+        (error: unknown) => (error instanceof UserError ? error.code : String(error)),
+      );
+    };
+    const allowed = [
+      "E_INPUT_BROKEN",
+      ...[16, 32, 48].map((count) => means.subarray(0, count)), // whole frames
+    ];
+    for (const length of [3, 4, 30, 41, 42, 50, 80, 130, 200, whole.length - 1])
+      expect(allowed).toContainEqual(await outcomeOf(length));
   });
 });
 

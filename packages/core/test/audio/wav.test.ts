@@ -1,6 +1,7 @@
 import { bytesOfArray } from "@emotion-service/core/audio/bytes";
 import { samplesOf } from "@emotion-service/core/audio/sound";
-import { isWav, openWav } from "@emotion-service/core/audio/wav";
+import { openWav } from "@emotion-service/core/audio/wav";
+import { isWav } from "@emotion-service/core/audio/wavLayout";
 import { UserError } from "@emotion-service/core/errors";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -23,6 +24,11 @@ describe("PCM, full scale being 1", () => {
     ["big-endian, 24 bits", { magic: "RIFX", bits: 24 }],
     ["big-endian, 32 bits", { magic: "RIFX", bits: 32 }],
     ["RF64, sizes in the ds64 chunk", { magic: "RF64" }],
+    ["RF64, a chunk behind the data", { magic: "RF64", after: [["LIST", new Uint8Array(4)]] }],
+    ["RF64 that was never closed", { magic: "RF64", claimedBytes: 0 }],
+    ["BW64", { magic: "BW64" }],
+    ["a block size that is wrong", { blockAlign: 4 }],
+    ["no block size", { blockAlign: 0 }],
     ["extensible", { extensible: true }],
     ["extensible, 20 bits of 24", { extensible: true, bits: 20 }],
     [
@@ -79,6 +85,24 @@ describe("float", () => {
   });
 });
 
+describe("G.711, by the values of its tables", () => {
+  it.each<[WavShape["kind"], number[], number[]]>([
+    ["alaw", [0xd5, 0x55, 0xaa, 0x2a, 0xc5, 0x80], [8, -8, 32_256, -32_256, 264, 5504]],
+    ["mulaw", [0xff, 0x7f, 0x80, 0x00, 0xf0, 0xef], [0, -0, 32_124, -32_124, 120, 132]],
+  ])("%s", async (kind, codes, steps) => {
+    const bytes = wavBytes(mono(codes.map((code) => code - 128)), { kind: kind!, bits: 8 });
+    expect(Array.from(await decode(bytes), (value) => value * 32_768)).toEqual(steps);
+    const bigEndian = wavBytes(mono([codes[2]! - 128]), { kind: kind!, bits: 8, magic: "RIFX" });
+    expect(await decode(bigEndian)).toEqual([steps[2]! / 32_768]);
+  });
+});
+
+it("averages eight channels", async () => {
+  const sound = open(wavBytes([[8, 16, 24, 32, 40, 48, 56, 64]], { bits: 24 }));
+  expect(sound?.channels).toBe(8);
+  expect(await samplesOf(sound!)).toEqual(Float32Array.of(36 / 2 ** 23));
+});
+
 it("averages stereo", async () => {
   const sound = open(
     wavBytes([
@@ -105,6 +129,58 @@ describe("a data chunk that claims more than the file holds", () => {
   });
 });
 
+it.each<[string, WavShape]>([
+  ["16 bits", { bits: 16 }],
+  ["24 bits", { bits: 24 }],
+])("a file of 300 MB is read in pieces of a megabyte at most (%s)", async (_, shape) => {
+  const head = wavBytes([[0, 0]], { ...shape, claimedBytes: 300_000_000 }).subarray(0, 44);
+  const size = head.length + 300_000_000;
+  let mostBytes = 0;
+  const readInto = (target: Uint8Array, position: number): number => {
+    mostBytes = Math.max(mostBytes, target.length);
+    target.fill(0);
+    target.set(head.subarray(position, position + target.length));
+    return Math.min(target.length, size - position);
+  };
+  let [samples, mostSamples] = [0, 0];
+  await openWav({ size, readInto }, "long.wav")!.read((block) => {
+    samples += block.length;
+    mostSamples = Math.max(mostSamples, block.length);
+    return true;
+  });
+  expect(samples).toBe(300_000_000 / (shape.bits! / 4));
+  expect(mostBytes).toBeLessThanOrEqual(2 ** 20);
+  expect(mostSamples).toBeLessThanOrEqual(2 ** 20 / (shape.bits! / 4));
+});
+
+describe("a data chunk of no bytes", () => {
+  const unclosed: WavShape = { claimedBytes: 0 };
+  it.each([
+    ["of a stream that was never closed is read to the file's end", [[16384], [8192]], [0.5, 0.25]],
+    ["is so too where one sample follows", [[16384]], [0.5]],
+    ["is so too where silence follows", [[0], [0], [0], [0]], [0, 0, 0, 0]],
+  ])("%s", async (_, frames, expected) => {
+    expect(await decode(wavBytes(frames, unclosed))).toEqual(expected);
+  });
+
+  it("that another chunk follows is empty", () => {
+    const bytes = wavBytes([], { after: [["LIST", ascii("INFO....")]] });
+    expect(() => open(bytes)).toThrow("its data chunk has no whole sample");
+  });
+});
+
+it("a file whose header comes from a stream of unknown length ends where the file does", async () => {
+  const bytes = wavBytes([[16384], [8192]], { magic: "BW64", claimedBytes: 4_000_000_000_000 });
+  expect(await decode(bytes)).toEqual([0.5, 0.25]);
+});
+
+it("a chunk that fills an odd number of bytes and one more is read", async () => {
+  const after: WavShape["after"] = [["LIST", new Uint8Array(4)]];
+  expect(await decode(wavBytes([[64], [-64], [32]], { bits: 8, after }))).toEqual([
+    0.5, -0.5, 0.25,
+  ]);
+});
+
 it("reads no further than the data chunk claims", async () => {
   const bytes = concatenate([wavBytes([[16384]]), ascii("LIST"), new Uint8Array(40)]);
   expect(await decode(bytes)).toEqual([0.5]);
@@ -115,8 +191,16 @@ it("reads bytes that lie within a larger buffer", async () => {
   expect(await decode(bytes)).toEqual([0.5]);
 });
 
-it("leaves other codecs to ffmpeg", () => {
-  expect(open(wavBytes([[100]], { kind: "alaw", bits: 8 }))).toBeUndefined();
+it.each([4, 0])("leaves other codecs, of %i bits, to ffmpeg", (bits) => {
+  const bytes = wavBytes([[100]], { kind: "adpcm", bits: 8 });
+  expect(open(bytes.with(34, bits))).toBeUndefined();
+});
+
+it("refuses 24 bits in 4 bytes, which libsndfile and ffmpeg read as different samples", () => {
+  const bytes = wavBytes([[100]], { bits: 24, blockAlign: 4 });
+  expect(() => open(bytes)).toThrow(
+    "clip.wav: holds samples of 24 bits in 4 bytes, which programs read differently",
+  );
 });
 
 describe("a damaged header", () => {
@@ -138,6 +222,10 @@ describe("a damaged header", () => {
     [
       "holds no sound: it has no 'data' chunk",
       patched(12, ...ascii("JUNK"), 0xff, 0xff, 0xff, 0xff),
+    ],
+    [
+      "holds no sound: it has no 'data' chunk",
+      concatenate([good.subarray(0, 36), new Uint8Array(64)]),
     ],
     ["lacks a 'fmt ' chunk before its 'data' chunk", patched(12, ...ascii("JUNK"))],
     ["has a damaged 'fmt ' chunk", patched(16, 8)],
@@ -182,6 +270,7 @@ it.each([
   ["RIFF....WAVE", true],
   ["RIFX....WAVE", true],
   ["RF64....WAVE", true],
+  ["BW64....WAVE", true],
   ["RIFF....AVI ", false],
   ["fLaC....WAVE", false],
   ["", false],

@@ -252,7 +252,7 @@ describe("a task of an array that processes everything is told so", () => {
       "JOB_COMPLETION_INDEX is set and JOB_COMPLETIONS is not set: everything is processed; --shard i/n processes slice i of n",
     ],
     [
-      { SLURM_ARRAY_TASK_ID: "3", SLURM_ARRAY_TASK_COUNT: "1" },
+      { SLURM_ARRAY_TASK_ID: "3", SLURM_ARRAY_TASK_COUNT: "1", SLURM_ARRAY_TASK_MIN: "3" },
       "SLURM_ARRAY_TASK_ID is set and SLURM_ARRAY_TASK_COUNT is 1: everything is processed; --shard i/n processes slice i of n",
     ],
     [{ SLURM_ARRAY_TASK_ID: "3", SLURM_ARRAY_TASK_COUNT: "8" }, undefined],
