@@ -4,7 +4,7 @@
  *     node scripts/benchmark/audioPreprocess.mjs --audio_dir DIR --peer "python preprocess_audio.py" [--files 7000] [--runs 5] [--workers 4]
  *
  * The folder's files are first copied under other names, until there are --files of them. Prints files per second, the
- * peak memory, and the ratio of the medians of the wall times. Without --peer it times audio-preprocess alone.
+ * peak memory of the main process, and the ratio of the medians of the wall times. Without --peer it times audio-preprocess alone.
  */
 import { spawn } from "node:child_process";
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
@@ -71,7 +71,7 @@ async function inTurn(commands, audio) {
   return runs;
 }
 
-/** Runs a program to its end; the peak memory is that of the largest of its processes, MiB (Linux; else undefined). */
+/** Runs a program to its end; the peak memory is of the process that was started, without its children, MiB (Linux; else undefined). */
 function time(program, args) {
   const started = performance.now();
   return new Promise((done, fail) => {

@@ -1,5 +1,5 @@
 import { statSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { createFrameMeter, type FrameFeature } from "@emotion-service/core/audio/frameFeatures";
 import type { LogMelConfig } from "@emotion-service/core/audio/logMelConfig";
@@ -192,7 +192,7 @@ async function* extractAll(
 function inputOf(path: string, audioDir: string): Input {
   const file = join(audioDir, path);
   const stat = statSync(file, { throwIfNoEntry: false });
-  return { path, file, key: `${resolve(file)} ${stat?.size} ${stat?.mtimeMs}` };
+  return { path, file, key: `${file} ${stat?.size} ${stat?.mtimeMs}` };
 }
 
 /** All that a clip's features depend on beside the file. */

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, truncateSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { readCsv } from "@emotion-service/core/files/manifest";
 import { readPreprocessedAudio } from "@emotion-service/core/hdf5/preprocessedAudio";
@@ -23,6 +23,18 @@ export function clip({ seconds = 1, silent = false, sampleRateHz = SAMPLE_RATE_H
   return encodeWav(samples, sampleRateHz);
 }
 
+const HOURS = 3600;
+
+/** Writes a WAV file of hours of silence, at 44.1 kHz: it takes no room on the disk, and seconds to read. */
+export function writeLongClip(path: string, seconds = 3 * HOURS): void {
+  const bytes = clip({ seconds: 0.1, sampleRateHz: 44_100 });
+  const size = seconds * 44_100 * 2;
+  bytes.writeUInt32LE(size + 36, 4);
+  bytes.writeUInt32LE(size, 40);
+  writeFileSync(path, bytes);
+  truncateSync(path, 44 + size);
+}
+
 /** A folder `clips` of these files in a new temporary folder, which is returned. */
 export function folderOf(files: Readonly<Record<string, string | Uint8Array>>): string {
   const folder = temporaryFolder();
@@ -35,9 +47,14 @@ export function folderOf(files: Readonly<Record<string, string | Uint8Array>>): 
   return folder;
 }
 
-/** All of a preprocessed-audio file. */
-export function readRows(path: string) {
-  return readPreprocessedAudio(path, "--in", (facts, rows) => ({ ...facts, rows: [...rows] }));
+/** All of a preprocessed-audio file; its rows with the extras below the log-mel where these are wanted. */
+export function readRows(path: string, withExtras = false) {
+  return readPreprocessedAudio(
+    path,
+    "--in",
+    (facts, rows) => ({ ...facts, rows: [...rows] }),
+    withExtras,
+  );
 }
 
 /** The manifest's lines by column. */

@@ -172,8 +172,11 @@ describe("audio-preprocess", () => {
       written: 3,
       silent: 1,
       failed: 3,
+      resumed: 0,
+      shard: null,
       causes: { [damaged]: 2, "is empty (0 bytes)": 1 },
       labels: { angry: 1, happy: 1, sad: 1 },
+      notes: [],
     });
     expect((await readRows(join(folder, "preprocessed_audio.h5"))).paths).toHaveLength(3);
   });

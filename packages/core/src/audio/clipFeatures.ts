@@ -1,5 +1,5 @@
-import { type ClipMeter, type FrameFeature, createFrameMeter } from "./frameFeatures.ts";
-import { type LogMel, createLogMelExtractor } from "./logMel.ts";
+import { type ClipMeter, type FrameFeature, createFrameMeter, rowsOf } from "./frameFeatures.ts";
+import { type LogMel, createLogMelExtractor, requireRoom } from "./logMel.ts";
 import { type LogMelConfig } from "./logMelConfig.ts";
 import { mfcc } from "./mfcc.ts";
 import { type Sound, concatenate } from "./sound.ts";
@@ -19,9 +19,11 @@ export function createFeatureExtractor(
   if (extras.length === 0) return (sound) => extract(sound);
   const startMeter = createFrameMeter(extras, config);
   const half = Math.floor(config.n_fft / 2);
+  const rows = extras.reduce((sum, name) => sum + rowsOf(name, config), config.n_mels);
   return async (sound) => {
     let meter: ClipMeter | undefined;
     const logMel = await extract(sound, (frames, clipLength) => {
+      requireRoom(frames * rows, sound.name);
       const { measure } = (meter = startMeter(frames));
       return (t, samples, power) =>
         measure(t, { samples, start: t * config.hop_length - half, clipLength, power });

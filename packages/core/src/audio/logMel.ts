@@ -59,7 +59,8 @@ const LEAST_PEAK = 1e-8;
 /** Cells of a spectrogram: 1 GiB. */
 const MOST_CELLS = 1 << 28;
 
-function requireRoom(cells: number, name: string): void {
+/** @throws UserError E_INPUT_BROKEN when the features of the sound `name` have too many cells */
+export function requireRoom(cells: number, name: string): void {
   if (cells <= MOST_CELLS) return;
   throw new UserError(
     "E_INPUT_BROKEN",

@@ -64,6 +64,7 @@ export function openJournal<Facts>(
   const close = (isEmpty: boolean): void => {
     if (!isOpen) return;
     isOpen = false;
+    release(descriptor);
     closeSync(descriptor);
     if (isEmpty) rmSync(path, { force: true });
   };
@@ -103,15 +104,25 @@ function openFile(path: string, flags: "r+" | "wx+", target: string): number {
   }
 }
 
-/** The file starts with a line of this length, which names the process that writes it. */
+/** The file starts with a line of this length, which names the process that has it. */
 const OWNER_BYTES = 128;
 const FORMAT = "emotion-service unfinished run 1";
 const OWNER = / by process (\d+) started at (\d*) of machine (\w+) *\n$/;
 
-function ownerLine(): string {
+/** The first line, of a journal that this process has, or of one that nobody has. */
+function firstLine(isOurs: boolean): Buffer {
   const { pid } = process;
-  const line = `${FORMAT} by process ${pid} started at ${startOf(pid)} of machine ${MACHINE}`;
-  return `${line.padEnd(OWNER_BYTES - 1)}\n`;
+  const owner = ` by process ${pid} started at ${startOf(pid)} of machine ${MACHINE}`;
+  return Buffer.from(`${(isOurs ? FORMAT + owner : FORMAT).padEnd(OWNER_BYTES - 1)}\n`);
+}
+
+/** Lets others have the journal while this process runs on. */
+function release(descriptor: number): void {
+  try {
+    writeSync(descriptor, firstLine(false), 0, OWNER_BYTES, 0);
+  } catch {
+    // Then they may have it once this process has ended.
+  }
 }
 
 /** Throws when the process that writes the journal is running on this machine. */
@@ -189,7 +200,7 @@ function openRecords(
       throw outputError(target, error);
     }
   };
-  write([Buffer.from(ownerLine())], 0);
+  write([firstLine(true)], 0);
   ftruncateSync(descriptor, end);
   return {
     isNew: end === OWNER_BYTES,

@@ -1,7 +1,8 @@
+import { spawn, spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { createOutputs, withOutputs } from "@emotion-service/core/files/outputs";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { namesIn, temporaryFolder } from "../../../../test/command.ts";
 
 const read = (...path: string[]): string => readFileSync(join(...path), "utf8");
@@ -169,5 +170,71 @@ describe("a place that cannot be written", () => {
     });
     await expect(work).rejects.toMatchObject({ code: "E_FLAG" });
     expect(namesIn(folder)).toEqual([]);
+  });
+});
+
+describe("what a run that was killed left", () => {
+  /** The temporary name of an output as a process of that number gives it, on this machine or another. */
+  const temporaryOf = (name: string, processId: number | undefined, machine?: string): string => {
+    const outputs = createOutputs();
+    const given = basename(outputs.stage(join(temporaryFolder(), name)));
+    return given
+      .replace(`-${process.pid}-`, `-${processId}-`)
+      .replace(/(?<=tmp-)[0-9a-f]{6}/, (ours) => machine ?? ours);
+  };
+  const processThatEnded = (): number => spawnSync("true").pid;
+  const processThatRuns = (): number | undefined => {
+    const child = spawn("sleep", ["60"]);
+    onTestFinished(() => void child.kill("SIGKILL"));
+    return child.pid;
+  };
+
+  it("is removed where its process is gone; what may be another's stays", async () => {
+    const folder = temporaryFolder();
+    const dead = processThatEnded();
+    const orphans = [temporaryOf("a.txt", dead), temporaryOf("a.txt", dead)];
+    const others = [
+      temporaryOf("a.txt", processThatRuns()),
+      temporaryOf("a.txt", process.pid),
+      temporaryOf("a.txt", dead, "0a1b2c"), // of another machine, which shares the disk
+      temporaryOf("a.txt.gz", dead),
+      temporaryOf("other", dead),
+      ".a.txt.tmp-somebody's",
+      "a.txt.tmp",
+    ];
+    for (const name of [...orphans, ...others]) writeFile(join(folder, name), "left");
+    await withOutputs(async (outputs) => {
+      const temporary = outputs.stage(join(folder, "a.txt"));
+      expect(namesIn(folder)).toEqual(others.toSorted());
+      writeFile(temporary, "new");
+    });
+    expect(namesIn(folder)).toEqual(["a.txt", ...others].toSorted());
+    expect(read(folder, "a.txt")).toBe("new");
+  });
+
+  it("is removed with all that is in it where it is a folder", () => {
+    const folder = temporaryFolder();
+    writeFolder(join(folder, temporaryOf("best", processThatEnded())), "left");
+    createOutputs().stage(join(folder, "best"), "folder");
+    expect(namesIn(folder)).toEqual([]);
+  });
+
+  it("comes back where it is the old folder, put aside for a new one that did not take its place", () => {
+    const folder = temporaryFolder();
+    const orphan = temporaryOf("best", processThatEnded());
+    writeFolder(join(folder, orphan), "new");
+    writeFolder(join(folder, `${orphan}-old`), "old");
+    createOutputs().stage(join(folder, "best"), "folder");
+    expect(namesIn(folder)).toEqual(["best"]);
+    expect(read(folder, "best", "inside")).toBe("old");
+  });
+
+  it("is removed where it is the old folder and the new one took its place", () => {
+    const folder = temporaryFolder();
+    writeFolder(join(folder, "best"), "new");
+    writeFolder(join(folder, `${temporaryOf("best", processThatEnded())}-old`), "old");
+    createOutputs().stage(join(folder, "best"), "folder");
+    expect(namesIn(folder)).toEqual(["best"]);
+    expect(read(folder, "best", "inside")).toBe("new");
   });
 });

@@ -8,6 +8,8 @@ serveJobs(
       await sleep(ms);
       if (how === "throws") throw new Error(`no good: ${value}\nand a second line`);
       if (how === "exits") process.exit(3);
+      if (how === "hangs") for (;;);
+      if (how === "waits") await new Promise(() => {}); // for what never comes
       if (how === "crashes") {
         setTimeout(() => {
           throw new Error("out of nowhere");

@@ -4,24 +4,30 @@ import { describe, expect, it } from "vitest";
 interface Job {
   readonly value: number;
   readonly ms?: number;
-  readonly how?: "well" | "throws" | "exits" | "crashes";
+  readonly how?: "well" | "throws" | "exits" | "crashes" | "hangs" | "waits";
 }
 
 const script = new URL("jobWorker.mjs", import.meta.url);
 
-function start(jobs: readonly Job[], workers: number, signal?: AbortSignal) {
-  return mapInWorkers<Job, Float64Array>(jobs, {
-    script,
-    settings: { offset: 1 },
-    workers,
-    signal,
-  });
+interface Options {
+  readonly signal?: AbortSignal;
+  readonly limitMs?: number;
+  readonly graceMs?: number;
+}
+
+function start(jobs: readonly Job[], workers: number, options: Options = {}) {
+  const settings = { offset: 1 };
+  return mapInWorkers<Job, Float64Array>(jobs, { script, settings, workers, ...options });
 }
 
 /** The outcomes, of those that went well the value. */
-async function outcomes(jobs: readonly Job[], workers: number): Promise<unknown[]> {
+async function outcomes(
+  jobs: readonly Job[],
+  workers: number,
+  options?: Options,
+): Promise<unknown[]> {
   const all: unknown[] = [];
-  for await (const outcome of start(jobs, workers)) all.push(short(outcome));
+  for await (const outcome of start(jobs, workers, options)) all.push(short(outcome));
   return all;
 }
 
@@ -95,13 +101,111 @@ describe("a job that fails", () => {
   });
 });
 
+describe("a time limit", () => {
+  it.each(["hangs", "waits"] as const)("ends a job that %s, and it alone", async (how) => {
+    for (const workers of [1, 3]) {
+      // Several in one worker's hands, and the last of all.
+      const isBad = (value: number): boolean => [2, 3, 11].includes(value);
+      const jobs = plain(12).map((job) => (isBad(job.value) ? { ...job, how } : job));
+      const expected = answers(12).map((answer, value) =>
+        isBad(value) ? "took longer than 0.4 s" : answer,
+      );
+      expect(await outcomes(jobs, workers, { limitMs: 400 })).toEqual(expected);
+    }
+  });
+
+  it("is of each job, not of those that wait behind it nor of all together", async () => {
+    const jobs = plain(3).map((job) => ({ ...job, ms: 400 }));
+    expect(await outcomes(jobs, 1, { limitMs: 700 })).toEqual(answers(3));
+  });
+
+  it("is not of the start of a worker, however many start at once", async () => {
+    expect(await outcomes(plain(12), 12, { limitMs: 200 })).toEqual(answers(12));
+  });
+
+  it("lets a job end by itself within the grace", async () => {
+    const jobs = plain(2).map((job): Job => ({ ...job, ms: 600, how: "throws" }));
+    expect(await outcomes(jobs, 2, { limitMs: 200, graceMs: 20_000 })).toEqual([
+      "no good: 0",
+      "no good: 1",
+    ]);
+  });
+
+  it("does not pass while this process stands still: a job whose answer waits to be heard is done", async () => {
+    const jobs = [{ value: 0 }, { value: 1, ms: 400 }];
+    const all: unknown[] = [];
+    for await (const outcome of start(jobs, 1, { limitMs: 1000 })) {
+      all.push(short(outcome));
+      if (all.length === 1) setTimeout(() => standStill(1500), 250);
+    }
+    expect(all).toEqual(answers(2));
+  });
+
+  const standStill = (ms: number): void =>
+    void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+});
+
+describe("keep", () => {
+  const keepIn = (
+    jobs: readonly Job[],
+    keep: (result: Float64Array, index: number) => string,
+    limitMs?: number,
+  ) => {
+    const settings = { offset: 1 };
+    const options = { script, settings, workers: 3, limitMs, keep };
+    return mapInWorkers<Job, Float64Array, string>(jobs, options);
+  };
+
+  it("sees each result once, whatever became of other jobs, and what it returns comes out in order", async () => {
+    const bad = new Map<number, Job["how"]>([
+      [7, "exits"],
+      [20, "hangs"],
+      [33, "throws"],
+    ]);
+    const jobs = plain(60).map((job): Job => {
+      const how = bad.get(job.value);
+      return { ...job, ms: job.value % 7, ...(how && { how }) };
+    });
+    const seen: number[] = [];
+    const all: unknown[] = [];
+    const kept = keepIn(
+      jobs,
+      (result, index) => {
+        expect(result).toEqual(Float64Array.of(2 * index + 1));
+        seen.push(index);
+        return `kept ${index}`;
+      },
+      500,
+    );
+    for await (const outcome of kept) all.push(outcome.ok ? outcome.value : outcome.cause);
+    const good = jobs.map(({ value }) => value).filter((value) => !bad.has(value));
+    expect(seen.toSorted((a, b) => a - b)).toEqual(good);
+    const causes = new Map([
+      [7, "its worker ended"],
+      [20, "took longer than 0.5 s"],
+      [33, "no good: 33"],
+    ]);
+    expect(all).toEqual(jobs.map(({ value }) => causes.get(value) ?? `kept ${value}`));
+  });
+
+  it("ends the run with its error, though that job's turn has not come", async () => {
+    const full = new Error("the disk is full");
+    const jobs = plain(20).map((job) => ({ ...job, ms: job.value === 0 ? 60_000 : 0 }));
+    const kept = keepIn(jobs, (_, index) => {
+      if (index === 5) throw full;
+      return "";
+    });
+    await expect(kept.next()).rejects.toBe(full);
+  });
+});
+
 describe("stopping", () => {
   it("throws at once, though a job is running", async () => {
     const controller = new AbortController();
     const jobs = plain(4).map((job) => ({ ...job, ms: job.value === 1 ? 60_000 : 0 }));
     const all: unknown[] = [];
     const work = async (): Promise<void> => {
-      for await (const outcome of start(jobs, 2, controller.signal)) {
+      for await (const outcome of start(jobs, 2, { signal: controller.signal })) {
         all.push(short(outcome));
         setTimeout(() => controller.abort(), 20);
       }
@@ -114,7 +218,7 @@ describe("stopping", () => {
     const controller = new AbortController();
     const all: unknown[] = [];
     const work = async (): Promise<void> => {
-      for await (const outcome of start(plain(40), 2, controller.signal)) {
+      for await (const outcome of start(plain(40), 2, { signal: controller.signal })) {
         all.push(short(outcome));
         await new Promise((resolve) => setTimeout(resolve, 100));
         controller.abort();
@@ -125,7 +229,7 @@ describe("stopping", () => {
   });
 
   it("does not begin when it was stopped before", async () => {
-    const work = start(plain(3), 1, AbortSignal.abort()).next();
+    const work = start(plain(3), 1, { signal: AbortSignal.abort() }).next();
     await expect(work).rejects.toMatchObject({ code: "E_ABORTED" });
   });
 
