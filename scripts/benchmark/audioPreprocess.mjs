@@ -1,7 +1,7 @@
 /**
  * Times audio-preprocess against another program with the same flags, in turn (A B A B …), on the same folder:
  *
- *     node scripts/benchmark/audioPreprocess.mjs --audio_dir DIR --peer "python preprocess_audio.py" [--files 7000] [--runs 5] [--workers 4]
+ *     pnpm bench:audio --audio_dir DIR --peer "python preprocess_audio.py" [--files 7000] [--runs 5] [--workers 4]
  *
  * The folder's files are first copied under other names, until there are --files of them. Prints files per second, the
  * peak memory of the main process, and the ratio of the medians of the wall times. Without --peer it times audio-preprocess alone.

@@ -1,7 +1,7 @@
 /**
  * Where the time of audio-preprocess goes, stage by stage on one thread, and how far that is from what this machine could do:
  *
- *     node --import tsx scripts/benchmark/audioStages.ts DIR        (a folder of 16-bit WAV or FLAC files, defaults of the flags)
+ *     pnpm bench:audio-stages DIR        (a folder of 16-bit WAV or FLAC files, defaults of the flags)
  *
  * Each stage runs over all files by itself, the best of five rounds counting.
  */
@@ -163,7 +163,7 @@ function machineLimits(): { readonly gflops: number; readonly gigabytes: number 
   const { Module, Instance } = (globalThis as unknown as { WebAssembly: WebAssemblyApi })
     .WebAssembly;
   const { multiplyAdd } = new Instance(new Module(readFileSync(target))).exports as {
-    multiplyAdd(steps: number): number;
+    readonly multiplyAdd: (steps: number) => number;
   };
   const steps = 10_000_000;
   const flops = bestSync(() => multiplyAdd(steps), 64 * steps);
