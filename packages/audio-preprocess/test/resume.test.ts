@@ -121,7 +121,7 @@ describe("kill -9 at 20 random moments", () => {
     expect(resumed).toBeGreaterThan(COUNT / 4);
     expect(done - resumed).toBeOneOf([0, 1]); // the last piece may have been cut
     expectWhole(folder, expected);
-  });
+  }, 240_000); // some 25 runs
 
   const journalSize = (folder: string): number =>
     statSync(join(folder, JOURNAL), { throwIfNoEntry: false })?.size ?? 0;
