@@ -10,18 +10,18 @@ export const root = fileURLToPath(new URL("..", import.meta.url));
 const bin = join(root, "node_modules/.bin");
 
 /**
- * Runs a program in the root and collects what it prints.
+ * Runs a program and collects what it prints.
  * @param {string} program
  * @param {readonly string[]} args
- * @param {{ env?: Record<string, string>, timeoutMs?: number }} [options]
+ * @param {{ env?: Record<string, string>, timeoutMs?: number, cwd?: string }} [options] `cwd`: by default the root
  * @returns {Promise<{ ok: boolean, output: string, stdout: string, seconds: number }>} `output` is both streams, as they came
  */
-export function run(program, args, { env = {}, timeoutMs } = {}) {
+export function run(program, args, { env = {}, timeoutMs, cwd = root } = {}) {
   const started = performance.now();
   return new Promise((done) => {
     const path = `${bin}${delimiter}${process.env.PATH ?? ""}`;
     const child = spawn(program, args, {
-      cwd: root,
+      cwd,
       env: {
         ...process.env,
         PATH: path,

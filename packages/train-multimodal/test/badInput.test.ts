@@ -140,7 +140,7 @@ describe("train-multimodal on bad input", () => {
     );
     expect(exitCode).toBe(1);
     expect(stderr).toContain("--device cuda: the native TensorFlow binding does not load");
-    expect(stderr).toContain("hint: install @tensorflow/tfjs-node-gpu");
+    expect(stderr).toContain("hint: set it up with pnpm native-tensorflow");
   });
 
   it("says where it cannot write, before it trains", async () => {

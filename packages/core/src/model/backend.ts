@@ -28,6 +28,7 @@ export async function loadTensorFlow(
   asked = `--backend ${choice}`,
 ): Promise<TensorFlow> {
   if (choice === "auto" || choice === "tensorflow") {
+    prepareForNative();
     const native = NATIVE_PACKAGES.find(loads);
     const tf = requireTf();
     if (native !== undefined && (await tf.setBackend("tensorflow")))
@@ -37,7 +38,7 @@ export async function loadTensorFlow(
         "E_UNAVAILABLE",
         `${asked}: the native TensorFlow binding does not load`,
         {
-          hint: `install ${NATIVE_PACKAGES.join(" or ")}, or leave the flag out (WebAssembly needs nothing)`,
+          hint: "set it up with pnpm native-tensorflow, or leave the flag out (WebAssembly needs nothing)",
         },
       );
   }
@@ -49,6 +50,13 @@ export async function loadTensorFlow(
   await startWasm(tf);
   const reason = choice === "wasm" ? "asked for" : "the native TensorFlow binding is not installed";
   return { tf, backend: "wasm", reason };
+}
+
+/** Libtensorflow says much on stderr unless told; the package calls a function of util that Node 23 took away. */
+function prepareForNative(): void {
+  process.env["TF_CPP_MIN_LOG_LEVEL"] ??= "3";
+  const util = require("node:util") as { isNullOrUndefined?: (value: unknown) => boolean };
+  util.isNullOrUndefined ??= (value) => value === null || value === undefined;
 }
 
 function requireTf(): Tf {
