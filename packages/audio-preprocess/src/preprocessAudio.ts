@@ -119,12 +119,12 @@ async function writeFeatures(
   const writer = await createFeatureWriter(h5, options);
   try {
     for await (const { path, key, outcome } of extractAll(inputs, options, journal)) {
-      const row = manifestRow(path, labels.factsOf(path), outcome);
-      rows.push(row);
+      const facts = labels.factsOf(path);
       if (outcome.ok) {
-        const { facts, numbers } = journal.read(key);
-        writer.add({ features: numbers, frames: facts.frames, label: row.label, path });
-      }
+        const { facts: clip, numbers } = journal.read(key);
+        rows.push(clipRow(path, facts, clip));
+        writer.add({ features: numbers, frames: clip.frames, label: facts.label, path });
+      } else rows.push(failedRow(path, facts, outcome.cause));
       options.onProgress?.(rows.length, inputs.length, "files");
     }
     if (shard === undefined) refuseNoRows(rows, audioDir);
@@ -136,9 +136,9 @@ async function writeFeatures(
   }
 }
 
-/** One file's outcome; its features are in the journal under the key. */
+/** What became of a file; if it is well, all of its clip is in the journal under the key. */
 interface Extracted extends Input {
-  readonly outcome: Outcome<ClipFacts>;
+  readonly outcome: Outcome<void>;
 }
 
 /** A worker that does not answer is ended this long after the time limit, milliseconds: ffmpeg has been ended by then. */
@@ -157,7 +157,7 @@ async function* extractAll(
   const pending = inputs.filter((_, i) => isFinished[i] !== true);
   const limitMs = options.timeLimitSeconds * 1000;
   const settings: FeatureWorkerSettings = { config, extras, limitMs };
-  const outcomes = mapInWorkers<string, FileFeatures, ClipFacts>(
+  const outcomes = mapInWorkers<string, FileFeatures, void>(
     pending.map(({ file }) => file),
     {
       script: new URL("featureWorker.js", import.meta.url),
@@ -166,10 +166,7 @@ async function* extractAll(
       signal,
       limitMs,
       graceMs: GRACE_MS,
-      keep: ({ features, ...facts }, n) => {
-        journal.append(pending[n]?.key ?? "", facts, features);
-        return facts;
-      },
+      keep: ({ features, ...facts }, n) => journal.append(pending[n]?.key ?? "", facts, features),
     },
   );
   try {
@@ -177,7 +174,7 @@ async function* extractAll(
       if (isFinished[i] === true) {
         if (i % FILES_PER_LOOK === 0) await setImmediate();
         throwIfAborted(signal);
-        yield { ...input, outcome: { ok: true, value: journal.read(input.key).facts } };
+        yield { ...input, outcome: { ok: true, value: undefined } };
         continue;
       }
       const { value: outcome } = await outcomes.next();
@@ -200,14 +197,15 @@ function journalSettings({ config, extras }: PreprocessAudioOptions) {
   return { ...config, features: ["mel", ...extras].join(","), created_by: CREATED_BY };
 }
 
-function manifestRow(
+function failedRow(path: string, { label, speaker = "" }: FileFacts, cause: string): ManifestRow {
+  return { path, label, speaker, status: "failed", cause: causeWithoutName(cause, path) };
+}
+
+function clipRow(
   path: string,
   { label, speaker = "" }: FileFacts,
-  outcome: Outcome<ClipFacts>,
+  { silent, durationSeconds, sampleRateHz, channels, frames }: ClipFacts,
 ): ManifestRow {
-  if (!outcome.ok)
-    return { path, label, speaker, status: "failed", cause: causeWithoutName(outcome.cause, path) };
-  const { silent, durationSeconds, sampleRateHz, channels, frames } = outcome.value;
   return {
     path,
     label,

@@ -76,12 +76,7 @@ export function polyphase(
     const end = h + ((<usize>taps) << 2);
     let sum = f32x4.splat(0);
     for (; h < end; h += 16, x += 16) sum = f32x4.add(sum, f32x4.mul(v128.load(x), v128.load(h)));
-    store<f32>(
-      target,
-      f32x4.extract_lane(sum, 0) +
-        f32x4.extract_lane(sum, 1) +
-        (f32x4.extract_lane(sum, 2) + f32x4.extract_lane(sum, 3)),
-    );
+    store<f32>(target, sumOf(sum));
     phase += step;
     const whole = phase / phases;
     phase -= whole * phases;
@@ -116,15 +111,19 @@ export function polyphaseBetween(
     }
     const part = f32x4.splat(<f32>(place - <f64>row));
     const sum = f32x4.add(below, f32x4.mul(part, f32x4.sub(above, below)));
-    store<f32>(
-      target,
-      f32x4.extract_lane(sum, 0) +
-        f32x4.extract_lane(sum, 1) +
-        (f32x4.extract_lane(sum, 2) + f32x4.extract_lane(sum, 3)),
-    );
+    store<f32>(target, sumOf(sum));
     phase += step;
     const whole = phase / phases;
     phase -= whole * phases;
     samples += (<usize>whole) << 2;
   }
+}
+
+@inline
+function sumOf(lanes: v128): f32 {
+  return (
+    f32x4.extract_lane(lanes, 0) +
+    f32x4.extract_lane(lanes, 1) +
+    (f32x4.extract_lane(lanes, 2) + f32x4.extract_lane(lanes, 3))
+  );
 }
