@@ -1,0 +1,195 @@
+import type { Tensor, Tensor2D, Tensor4D, Variable } from "@tensorflow/tfjs";
+import type { Tf } from "./backend.ts";
+import {
+  type Graph,
+  type LayerOf,
+  type OperationName,
+  type Padding,
+  type Window,
+  padSame,
+} from "./graph.ts";
+
+/** How a batch goes through: in training, dropout draws from `random` and batch norm uses the batch's statistics. */
+export type RunMode =
+  | { readonly training: false }
+  | { readonly training: true; readonly random: () => number };
+
+/** What a layer is run with. */
+interface Run {
+  readonly tf: Tf;
+  readonly mode: RunMode;
+  /** The weight `layer.name` of the network. */
+  readonly weight: (name: string) => Variable;
+}
+
+type RunLayer<Name extends OperationName> = (
+  run: Run,
+  layer: LayerOf<Name>,
+  inputs: readonly Tensor[],
+) => Tensor;
+
+/**
+ * The output of a network for a batch. Call it inside tf.tidy or a gradient.
+ * @param weights by name, `layer.kernel` and so on
+ * @param inputs by the names of the input layers
+ */
+export function runGraph(
+  tf: Tf,
+  { layers, output }: Graph,
+  weights: ReadonlyMap<string, Variable>,
+  inputs: Readonly<Record<string, Tensor>>,
+  mode: RunMode,
+): Tensor {
+  const named = <T>(found: T | undefined, name: string): T => {
+    if (found === undefined) throw new Error(`the network lacks '${name}'`);
+    return found;
+  };
+  const run: Run = { tf, mode, weight: (name) => named(weights.get(name), name) };
+  const values = new Map<string, Tensor>();
+  for (const layer of layers) {
+    const taken = layer.inputs.map((name) => named(values.get(name), name));
+    const value =
+      layer.op === "input"
+        ? named(inputs[layer.name], layer.name)
+        : (RUN[layer.op] as RunLayer<OperationName>)(run, layer, taken);
+    values.set(layer.name, value);
+  }
+  return named(values.get(output), output);
+}
+
+const RUN: { readonly [Name in Exclude<OperationName, "input">]: RunLayer<Name> } = {
+  dense: ({ tf, weight }, { name }, [x]) =>
+    tf.add(
+      tf.matMul(x as Tensor2D, weight(`${name}.kernel`) as unknown as Tensor2D),
+      weight(`${name}.bias`),
+    ),
+  conv2d: ({ tf, weight }, layer, [x]) => {
+    const [padded, pad] = padPicture(tf, x as Tensor4D, layer, 0);
+    const kernel = weight(`${layer.name}.kernel`) as unknown as Tensor4D;
+    const y = tf.conv2d(padded, kernel, [...layer.strides], pad);
+    return layer.bias ? tf.add(y, weight(`${layer.name}.bias`)) : y;
+  },
+  depthwiseConv2d: ({ tf, weight }, layer, [x]) => {
+    const [padded, pad] = padPicture(tf, x as Tensor4D, layer, 0);
+    const kernel = weight(`${layer.name}.kernel`) as unknown as Tensor4D;
+    return tf.depthwiseConv2d(padded, kernel, [...layer.strides], pad);
+  },
+  maxPool2d: ({ tf }, layer, [x]) => {
+    const [padded, pad] = padPicture(tf, x as Tensor4D, layer, -Infinity);
+    return tf.maxPool(padded, [...layer.size], [...layer.strides], pad);
+  },
+  globalAveragePool2d: ({ tf }, _layer, [x]) => tf.mean(x as Tensor4D, [1, 2]),
+  batchNorm: (run, layer, [x, present]) =>
+    run.mode.training
+      ? batchNormOfBatch(run, layer, x as Tensor, present)
+      : batchNormAsLearnt(run, layer, x as Tensor),
+  layerNorm: ({ tf, weight }, { name, epsilon }, [x]) => {
+    const mean = tf.mean(x as Tensor, -1, true);
+    const centred = tf.sub(x as Tensor, mean);
+    const variance = tf.mean(tf.square(centred), -1, true);
+    const normal = tf.mul(centred, tf.rsqrt(tf.add(variance, epsilon)));
+    return tf.add(tf.mul(normal, weight(`${name}.gamma`)), weight(`${name}.beta`));
+  },
+  relu: ({ tf }, _layer, [x]) => tf.relu(x as Tensor),
+  leakyRelu: ({ tf }, { alpha }, [x]) => tf.leakyRelu(x as Tensor, alpha),
+  softmax: ({ tf }, _layer, [x]) => tf.softmax(x as Tensor),
+  dropout: ({ tf, mode }, { rate }, [x]) => {
+    if (!mode.training) return x as Tensor;
+    const { random } = mode;
+    const scale = 1 / (1 - rate);
+    const keep = new Float32Array((x as Tensor).size);
+    for (let i = 0; i < keep.length; i += 1) keep[i] = random() < rate ? 0 : scale;
+    return tf.mul(x as Tensor, tf.tensor(keep, (x as Tensor).shape));
+  },
+  add: ({ tf }, _layer, inputs) => tf.addN([...inputs]),
+  concat: ({ tf }, _layer, inputs) => tf.concat([...inputs], -1),
+  standardise: ({ tf, weight }, { name }, [x, present]) => {
+    const standard = tf.div(
+      tf.sub(x as Tensor, weight(`${name}.mean`)),
+      weight(`${name}.deviation`),
+    );
+    return present === undefined ? standard : tf.mul(standard, present);
+  },
+  fillMissing: ({ tf, weight }, { name }, [x, present]) =>
+    tf.add(
+      tf.mul(x as Tensor, present as Tensor),
+      tf.mul(tf.sub(1, present as Tensor), weight(`${name}.missing`)),
+    ),
+  reshape: ({ tf }, { shape }, [x]) =>
+    tf.reshape(x as Tensor, [(x as Tensor).shape[0] ?? 0, ...shape.slice(1).map((n) => n ?? -1)]),
+  maskTime: ({ tf }, { every }, [x, mask]) => tf.mul(x as Tensor, within(tf, x, mask, every)),
+  meanTime: ({ tf }, { every }, [x, mask]) => {
+    const inside = within(tf, x, mask, every); // [B, T, 1]
+    const frames = tf.maximum(tf.sum(inside, 1), 1); // [B, 1]
+    return tf.div(tf.sum(tf.mul(x as Tensor, inside), 1), frames);
+  },
+};
+
+/** The mask [B, T · every] at each `every`-th frame, of the rank of x: [B, T, 1, …]. */
+function within(tf: Tf, x: Tensor | undefined, mask: Tensor | undefined, every: number): Tensor {
+  const [batch = 0, frames = 0] = (x as Tensor).shape;
+  const seen = tf.stridedSlice(mask as Tensor2D, [0, 0], [batch, frames * every], [1, every]);
+  return tf.reshape(seen, [
+    batch,
+    frames,
+    ...Array.from({ length: (x as Tensor).rank - 2 }, () => 1),
+  ]);
+}
+
+/** The picture and the padding that TensorFlow is told: its own kinds where they fit, else pixels put around here. */
+function padPicture(
+  tf: Tf,
+  x: Tensor4D,
+  { size, strides, padding }: Window,
+  value: number,
+): [Tensor4D, "valid" | "same"] {
+  const { top, bottom, left, right } = padding;
+  if (top + bottom + left + right === 0) return [x, "valid"];
+  const [, height, width] = x.shape;
+  if (samePadding(padding, padSame([height, width], size, strides))) return [x, "same"];
+  return [tf.pad(x, [[0, 0], [top, bottom], [left, right], [0, 0]], value), "valid"]; // prettier-ignore
+}
+
+function samePadding(a: Padding, b: Padding): boolean {
+  return a.top === b.top && a.bottom === b.bottom && a.left === b.left && a.right === b.right;
+}
+
+function batchNormAsLearnt(
+  { tf, weight }: Run,
+  { name, epsilon }: LayerOf<"batchNorm">,
+  x: Tensor,
+): Tensor {
+  const spread = tf.rsqrt(tf.add(weight(`${name}.running_variance`), epsilon));
+  const scale = tf.mul(weight(`${name}.gamma`), spread);
+  const centred = tf.sub(x, weight(`${name}.running_mean`));
+  return tf.add(tf.mul(centred, scale), weight(`${name}.beta`));
+}
+
+/** Batch norm whose statistics count only the rows where `present` is 1; moves the running statistics. */
+function batchNormOfBatch(
+  { tf, weight }: Run,
+  { name, epsilon, momentum }: LayerOf<"batchNorm">,
+  x: Tensor,
+  present: Tensor | undefined,
+): Tensor {
+  const axes = x.shape.slice(0, -1).map((_, axis) => axis);
+  const counted = (y: Tensor): Tensor => (present === undefined ? y : tf.mul(y, present));
+  const count = present === undefined ? tf.scalar(x.size / (x.shape.at(-1) ?? 1)) : tf.sum(present);
+  const rows = tf.maximum(count, 1);
+  const mean = tf.div(tf.sum(counted(x), axes), rows); // [C]
+  const centred = tf.sub(x, mean);
+  const variance = tf.div(tf.sum(counted(tf.square(centred)), axes), rows); // [C]
+  const unbiased = tf.mul(variance, tf.div(rows, tf.maximum(tf.sub(rows, 1), 1)));
+  // One row has no deviation, and none has no mean either: they move nothing.
+  const share = tf.mul(tf.cast(tf.greater(count, 1), "float32"), momentum);
+  for (const [statistic, value] of [
+    ["running_mean", mean] as const,
+    ["running_variance", unbiased] as const,
+  ]) {
+    // prettier-ignore
+    const running = weight(`${name}.${statistic}`);
+    running.assign(tf.add(running, tf.mul(tf.sub(value, running), share)));
+  }
+  const scale = tf.mul(weight(`${name}.gamma`), tf.rsqrt(tf.add(variance, epsilon)));
+  return tf.add(tf.mul(centred, scale), weight(`${name}.beta`));
+}
