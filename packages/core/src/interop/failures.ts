@@ -1,0 +1,27 @@
+import { UserError } from "../errors.ts";
+
+/** How to write a file that can be read here. */
+export const SAVE_HINT =
+  'in Python, save only tensors and plain values: torch.save(model.state_dict(), "weights.pth")';
+
+/** Characters of a foreign name that a message shows. */
+const LONGEST_NAME = 100;
+
+/** A file whose bytes contradict its format. */
+export function damaged(name: string, detail: string, cause?: unknown): UserError {
+  return new UserError("E_INPUT_BROKEN", `${name}: damaged or cut short: ${detail}`, {
+    hint: "copy or download the file again, or save it anew",
+    cause,
+  });
+}
+
+/** A file that may be whole, but holds what is not read here. */
+export function unsupported(name: string, detail: string, hint: string = SAVE_HINT): UserError {
+  return new UserError("E_LAYOUT", `${name}: ${detail}`, { hint });
+}
+
+/** A name out of a file, fit for a message: one line, not too long, no control characters. */
+export function printable(text: string): string {
+  const clean = text.replaceAll(/[^\p{L}\p{N}\p{P}\p{S} ]/gu, "?");
+  return clean.length > LONGEST_NAME ? `${clean.slice(0, LONGEST_NAME)}…` : clean;
+}
