@@ -30,23 +30,30 @@ def values(seed: int, shape: tuple, low: float, high: float) -> np.ndarray:
     return (low + (high - low) * (x.astype(np.float64) / 2**32)).reshape(shape).astype(np.float32)
 
 
-class KeptDropout(nn.Module):
-    """Dropout that drops nothing: in training it only scales by 1 / (1 - rate)."""
+class HashedDropout(nn.Module):
+    """Dropout by the draws of packages/core/src/model/dropout.ts; `rows`: which of the batch it is shown."""
 
-    def __init__(self, rate: float):
+    def __init__(self, rate: float, seed: int):
         super().__init__()
-        self.rate = rate
+        self.rate, self.seed, self.rows = rate, seed, torch.arange(ROWS)
 
     def forward(self, x):
-        return x / (1 - self.rate) if self.training else x
+        if not self.training:
+            return x
+        z = (np.arange(ROWS * x.shape[1], dtype=np.uint64) * 0x9E3779B1 + self.seed) & 0xFFFFFFFF
+        z = ((z ^ (z >> 15)) * 0x85EBCA77) & 0xFFFFFFFF
+        z = ((z ^ (z >> 13)) * 0xC2B2AE3D) & 0xFFFFFFFF
+        z = (z ^ (z >> 16)).reshape(ROWS, x.shape[1])
+        kept = torch.from_numpy(z >= int(self.rate * 2**32))
+        return x * kept[self.rows] / (1 - self.rate)
 
 
-def encoder(inputs: int) -> nn.Sequential:
+def encoder(inputs: int, seed: int) -> nn.Sequential:
     return nn.Sequential(
         nn.Linear(inputs, 2 * WIDTH),
         nn.BatchNorm1d(2 * WIDTH),
         nn.ReLU(),
-        KeptDropout(0.2),
+        HashedDropout(0.2, seed),
         nn.Linear(2 * WIDTH, WIDTH),
         nn.ReLU(),
     )
@@ -55,16 +62,17 @@ def encoder(inputs: int) -> nn.Sequential:
 class Fusion(nn.Module):
     def __init__(self):
         super().__init__()
-        self.encoders = nn.ModuleDict({"image": encoder(IMAGE), "audio": encoder(AUDIO)})
+        self.encoders = nn.ModuleDict({"image": encoder(IMAGE, 1), "audio": encoder(AUDIO, 2)})
         self.missing = nn.ParameterDict({name: nn.Parameter(torch.zeros(1, WIDTH)) for name in self.encoders})
         self.norm = nn.LayerNorm(2 * WIDTH)
-        self.head = nn.Sequential(nn.Linear(2 * WIDTH, WIDTH), nn.ReLU(), KeptDropout(0.3), nn.Linear(WIDTH, CLASSES))
+        self.head = nn.Sequential(nn.Linear(2 * WIDTH, WIDTH), nn.ReLU(), HashedDropout(0.3, 3), nn.Linear(WIDTH, CLASSES))
 
     def forward(self, rows: dict, present: dict):
         parts = []
         for name, net in self.encoders.items():
             there = present[name]
             encoded = self.missing[name].expand(len(there), WIDTH).clone()
+            net[3].rows = torch.nonzero(there).ravel()
             encoded[there] = net(rows[name][there])
             parts.append(encoded)
         return self.head(self.norm(torch.cat(parts, 1)))

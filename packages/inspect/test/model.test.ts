@@ -18,8 +18,11 @@ function modelFolder(): string {
   writeCheckpoint(folder, {
     classes: ["angry", "sad"],
     encoders: { image: encoder },
-    standardisation: { image: { mean: values(3), deviation: values(3) } },
-    weights: new Map([["output.kernel", { shape: [3, 2], data: values(6) }]]),
+    weights: new Map([
+      ["image.mean", { shape: [3], data: values(3) }],
+      ["image.deviation", { shape: [3], data: values(3) }],
+      ["output.kernel", { shape: [3, 2], data: values(6) }],
+    ]),
     matchBy: "label",
     epoch: 4,
     settings: { lr: 0.001 },

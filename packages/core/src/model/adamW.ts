@@ -1,5 +1,6 @@
-import type { NamedTensorMap, Variable } from "@tensorflow/tfjs";
+import type { NamedTensorMap, Tensor, Variable } from "@tensorflow/tfjs";
 import type { Tf } from "./backend.ts";
+import type { KernelHost } from "./kernelHost.ts";
 
 const BETA1 = 0.9;
 const BETA2 = 0.999;
@@ -12,58 +13,17 @@ interface AdamWOptions {
   readonly gradClip: number;
 }
 
-/** Running means of a variable's gradient and of its square. */
-interface Moments {
-  readonly m: Float32Array;
-  readonly v: Float32Array;
+export interface AdamW {
+  /** Moves the variables by their gradients, which go by the same names. */
+  step(gradients: NamedTensorMap, learningRate: number): void;
+  dispose(): void;
 }
 
-/**
- * AdamW as torch.optim.AdamW has it, after clip_grad_norm_. One pass over plain arrays: on tfjs each variable would cost a
- * dozen small kernels a step.
- * @returns a function that takes the gradients by variable name and the learning rate, and updates the variables
- */
-export function createAdamW(
-  tf: Tf,
-  variables: ReadonlyMap<string, Variable>,
-  { weightDecay, gradClip }: AdamWOptions,
-): (gradients: NamedTensorMap, learningRate: number) => void {
-  const moments = new Map<string, Moments>();
-  let step = 0;
-  return (gradients, learningRate) => {
-    step += 1;
-    const entries = Object.entries(gradients).map(
-      ([name, gradient]) => [name, gradient.dataSync() as Float32Array] as const,
-    );
-    const rates = {
-      clip: clipScale(
-        entries.map(([, gradient]) => gradient),
-        gradClip,
-      ),
-      decay: 1 - learningRate * weightDecay,
-      size: learningRate / (1 - BETA1 ** step),
-      correction: 1 / Math.sqrt(1 - BETA2 ** step),
-    };
-    for (const [name, gradient] of entries) {
-      const variable = variables.get(name);
-      if (variable === undefined) throw new Error(`no variable for the gradient ${name}`);
-      let moment = moments.get(name);
-      if (moment === undefined) {
-        moment = { m: new Float32Array(gradient.length), v: new Float32Array(gradient.length) };
-        moments.set(name, moment);
-      }
-      const values = (variable.dataSync() as Float32Array).slice();
-      updateValues(values, gradient, moment, rates);
-      const updated = tf.tensor(values, variable.shape);
-      variable.assign(updated);
-      updated.dispose();
-    }
-  };
-}
-
+/** How one step moves a variable. */
 interface Rates {
   /** What the gradients are multiplied by first. */
   readonly clip: number;
+  /** What the values are multiplied by first. */
   readonly decay: number;
   /** The learning rate over the first moment's bias correction. */
   readonly size: number;
@@ -71,32 +31,122 @@ interface Rates {
   readonly correction: number;
 }
 
-/** One step of one variable, in place. */
-function updateValues(
-  values: Float32Array,
-  gradient: Float32Array,
-  { m, v }: Moments,
-  { clip, decay, size, correction }: Rates,
-): void {
-  for (let i = 0; i < values.length; i += 1) {
-    const g = gradient[i]! * clip;
-    const first = BETA1 * m[i]! + (1 - BETA1) * g;
-    const second = BETA2 * v[i]! + (1 - BETA2) * g * g;
-    m[i] = first;
-    v[i] = second;
-    values[i] = values[i]! * decay - (size * first) / (Math.sqrt(second) * correction + EPSILON);
-  }
+/** What keeps the moments and does the arithmetic. */
+interface Engine {
+  /** Σ x² */
+  sumOfSquares(gradient: Tensor): number;
+  update(name: string, variable: Variable, gradient: Tensor, rates: Rates): void;
+  dispose(): void;
 }
 
-function clipScale(gradients: readonly Float32Array[], limit: number): number {
+/**
+ * AdamW as torch.optim.AdamW has it, after clip_grad_norm_.
+ * @param host the training kernel, where the backend has one: one pass over the values; else TensorFlow.js composes it of a
+ * dozen operations a variable
+ */
+export function createAdamW(
+  tf: Tf,
+  variables: ReadonlyMap<string, Variable>,
+  { weightDecay, gradClip }: AdamWOptions,
+  host?: KernelHost,
+): AdamW {
+  const engine = host === undefined ? composedEngine(tf) : kernelEngine(host);
+  let steps = 0;
+  return {
+    step: (gradients, learningRate) => {
+      steps += 1;
+      const entries = Object.entries(gradients);
+      const rates: Rates = {
+        clip: clipScale(
+          entries.map(([, gradient]) => gradient),
+          gradClip,
+          engine,
+        ),
+        decay: 1 - learningRate * weightDecay,
+        size: learningRate / (1 - BETA1 ** steps),
+        correction: 1 / Math.sqrt(1 - BETA2 ** steps),
+      };
+      for (const [name, gradient] of entries) {
+        const variable = variables.get(name);
+        if (variable === undefined) throw new Error(`no variable for the gradient ${name}`);
+        engine.update(name, variable, gradient, rates);
+      }
+    },
+    dispose: () => engine.dispose(),
+  };
+}
+
+function clipScale(gradients: readonly Tensor[], limit: number, engine: Engine): number {
   if (limit === 0) return 1;
-  let sum = 0;
-  for (const gradient of gradients) sum += sumOfSquares(gradient);
+  const sum = gradients.reduce((total, gradient) => total + engine.sumOfSquares(gradient), 0);
   return Math.min(1, limit / (Math.sqrt(sum) + 1e-6));
 }
 
-function sumOfSquares(values: Float32Array): number {
-  let sum = 0;
-  for (let i = 0; i < values.length; i += 1) sum += values[i]! * values[i]!;
-  return sum;
+function kernelEngine(host: KernelHost): Engine {
+  interface Places {
+    readonly values: number;
+    readonly first: number;
+    readonly second: number;
+  }
+  const places = new Map<string, Places>();
+  return {
+    sumOfSquares: (gradient) => host.kernel.sumOfSquares(host.addressOf(gradient), gradient.size),
+    update: (name, variable, gradient, { clip, decay, size, correction }) => {
+      let place = places.get(name);
+      if (place === undefined) {
+        const bytes = 4 * variable.size;
+        place = {
+          values: host.hold(variable),
+          first: host.reserve(bytes),
+          second: host.reserve(bytes),
+        };
+        places.set(name, place);
+      }
+      const { values, first, second } = place;
+      const at = host.addressOf(gradient);
+      host.kernel.adamW(values, at, first, second, variable.size, clip, decay, size, correction);
+      host.publish(variable, values);
+    },
+    dispose: () => {
+      for (const { values, first, second } of places.values()) {
+        host.letGo(values);
+        host.release(first);
+        host.release(second);
+      }
+      places.clear();
+    },
+  };
+}
+
+function composedEngine(tf: Tf): Engine {
+  const moments = new Map<string, { readonly first: Variable; readonly second: Variable }>();
+  return {
+    sumOfSquares: (gradient) => {
+      const sum = tf.tidy(() => tf.sum(tf.square(gradient)));
+      const [value = NaN] = sum.dataSync();
+      sum.dispose();
+      return value;
+    },
+    update: (name, variable, gradient, { clip, decay, size, correction }) => {
+      let moment = moments.get(name);
+      if (moment === undefined) {
+        const zeros = (): Variable => tf.tidy(() => tf.variable(tf.zerosLike(variable), false));
+        moment = { first: zeros(), second: zeros() };
+        moments.set(name, moment);
+      }
+      const { first, second } = moment;
+      tf.tidy(() => {
+        const g = tf.mul(gradient, clip);
+        first.assign(tf.add(tf.mul(first, BETA1), tf.mul(g, 1 - BETA1)));
+        second.assign(tf.add(tf.mul(second, BETA2), tf.mul(tf.square(g), 1 - BETA2)));
+        const root = tf.add(tf.mul(tf.sqrt(second), correction), EPSILON);
+        const move = tf.div(tf.mul(first, size), root);
+        variable.assign(tf.sub(tf.mul(variable, decay), move));
+      });
+    },
+    dispose: () => {
+      for (const { first, second } of moments.values()) tf.dispose([first, second]);
+      moments.clear();
+    },
+  };
 }

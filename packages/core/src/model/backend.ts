@@ -1,5 +1,8 @@
 import { createRequire } from "node:module";
 import { UserError } from "../errors.ts";
+import { registerFusedKernels } from "./fusedKernels.ts";
+import { type KernelHost, hostBeside, hostInWasm } from "./kernelHost.ts";
+import { registerWasmKernels } from "./wasmKernels.ts";
 
 export type Tf = typeof import("@tensorflow/tfjs");
 
@@ -31,8 +34,10 @@ export async function loadTensorFlow(
     prepareForNative();
     const native = NATIVE_PACKAGES.find(loads);
     const tf = requireTf();
-    if (native !== undefined && (await tf.setBackend("tensorflow")))
+    if (native !== undefined && (await tf.setBackend("tensorflow"))) {
+      startKernels(tf, hostBeside);
       return { tf, backend: "tensorflow", reason: `${native} is installed` };
+    }
     if (choice === "tensorflow")
       throw new UserError(
         "E_UNAVAILABLE",
@@ -48,8 +53,28 @@ export async function loadTensorFlow(
     return { tf, backend: "cpu", reason: "asked for (slow: plain JavaScript)" };
   }
   await startWasm(tf);
+  registerWasmKernels(tf, startKernels(tf, hostInWasm));
   const reason = choice === "wasm" ? "asked for" : "the native TensorFlow binding is not installed";
   return { tf, backend: "wasm", reason };
+}
+
+const hosts = new Map<string, KernelHost>();
+
+/** The training kernel on the backend in use; undefined where its tensors are out of reach: plain JavaScript, a GPU. */
+export function kernelHost(tf: Tf): KernelHost | undefined {
+  return hosts.get(tf.getBackend());
+}
+
+/** The training kernel on the backend in use, which it is started on once. */
+function startKernels(tf: Tf, create: (tf: Tf) => KernelHost): KernelHost {
+  const backend = tf.getBackend();
+  let host = hosts.get(backend);
+  if (host === undefined) {
+    host = create(tf);
+    hosts.set(backend, host);
+    registerFusedKernels(tf, backend, host);
+  }
+  return host;
 }
 
 /** Libtensorflow says much on stderr unless told; the package calls a function of util that Node 23 took away. */
@@ -89,6 +114,4 @@ async function startWasm(tf: Tf): Promise<void> {
   } finally {
     console.warn = warn;
   }
-  const { registerWasmKernels } = await import("./wasmKernels.ts");
-  registerWasmKernels(tf);
 }

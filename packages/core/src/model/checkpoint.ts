@@ -9,25 +9,18 @@ import {
   encoderToJson,
 } from "../hdf5/encoder.ts";
 import { CREATED_BY } from "../hdf5/format.ts";
-import type { Standardisation } from "./dataset.ts";
-import {
-  type FusionShape,
-  MODALITIES,
-  type Modality,
-  type Weight,
-  type Weights,
-  fusionLayout,
-} from "./fusion.ts";
+import { ONNX_FILE, exportFusion } from "../onnx/fusionOnnx.ts";
+import { type FusionShape, MODALITIES, type Modality, fusionGraph } from "./fusion.ts";
+import { type Weight, type Weights, weightSlots } from "./graph.ts";
 
 export const MODEL_FORMAT = "emotion-service model";
 export const MODEL_FORMAT_VERSION = 1;
 
-/** A trained fusion classifier as it is saved: a folder of model.json and weights.bin. */
+/** A trained fusion classifier as it is saved: a folder of model.json, weights.bin and, made of them, model.onnx. */
 export interface Checkpoint {
   /** In the order of the model's outputs. */
   readonly classes: readonly string[];
   readonly encoders: Partial<Record<Modality, EncoderInfo>>;
-  readonly standardisation: Partial<Record<Modality, Standardisation>>;
   readonly weights: Weights;
   /** How the training pairs were matched; "label": of different people. */
   readonly matchBy: string;
@@ -69,12 +62,6 @@ export function writeCheckpoint(folder: string, checkpoint: Checkpoint): void {
     chunks.push(data);
     offset += data.byteLength;
   };
-  for (const modality of MODALITIES) {
-    const standard = checkpoint.standardisation[modality];
-    if (standard === undefined) continue;
-    add(`${modality}.mean`, [standard.mean.length], standard.mean);
-    add(`${modality}.deviation`, [standard.deviation.length], standard.deviation);
-  }
   for (const [name, { shape, data }] of checkpoint.weights) add(name, shape, data);
   const json: ModelJson = {
     format: MODEL_FORMAT,
@@ -96,6 +83,7 @@ export function writeCheckpoint(folder: string, checkpoint: Checkpoint): void {
     join(folder, "weights.bin"),
     Buffer.concat(chunks.map((data) => Buffer.from(data.buffer, data.byteOffset, data.byteLength))),
   );
+  writeFileSync(join(folder, ONNX_FILE), exportFusion(checkpointShape(checkpoint), checkpoint));
 }
 
 /** The sizes of a checkpoint's model. */
@@ -169,20 +157,10 @@ function checkpointFrom(json: ModelJson, bytes: Buffer): Checkpoint {
   if (Object.keys(encoders).length === 0)
     throw new Error("model.json: must have an image or an audio encoder");
   const take = createWeightReader(json, bytes);
-  const standardisation: Partial<Record<Modality, Standardisation>> = {};
-  for (const modality of MODALITIES) {
-    const dim = encoders[modality]?.dim;
-    if (dim === undefined) continue;
-    standardisation[modality] = {
-      mean: take(`${modality}.mean`, [dim]).data,
-      deviation: take(`${modality}.deviation`, [dim]).data,
-    };
-  }
-  const slots = fusionLayout(checkpointShape({ classes, encoders }));
+  const slots = weightSlots(fusionGraph(checkpointShape({ classes, encoders })));
   return {
     classes,
     encoders,
-    standardisation,
     weights: new Map(slots.map(({ name, shape }) => [name, take(name, shape)])),
     matchBy: json.match_by,
     epoch: json.epoch,
@@ -209,7 +187,13 @@ function createWeightReader(
     if (!(entry.offset >= 0 && end <= bytes.byteOffset + bytes.length))
       throw new Error(`weights.bin ends before the weight '${name}'`);
     const data = new Float32Array(bytes.buffer.slice(start, end) as ArrayBuffer);
-    if (!data.every(Number.isFinite)) throw new Error(`the weight '${name}' holds NaN or infinity`);
+    if (!allFinite(data)) throw new Error(`the weight '${name}' holds NaN or infinity`);
     return { shape, data };
   };
+}
+
+/** A plain loop: `every` makes an object of each of a model's hundred thousands of values, at every start. */
+function allFinite(data: Float32Array): boolean {
+  for (let i = 0; i < data.length; i += 1) if (!Number.isFinite(data[i])) return false;
+  return true;
 }

@@ -1,23 +1,26 @@
 import type { PairedFile } from "../hdf5/paired.ts";
 import type { EncoderInfo } from "../hdf5/encoder.ts";
 import type { Matrix } from "../hdf5/file.ts";
-import { type FusionBatch, MODALITIES, type Modality } from "./fusion.ts";
-import type { Tf } from "./backend.ts";
+import type { Modality } from "./fusion.ts";
 
 /** One modality of a set of rows. */
 export interface ModalityRows {
   readonly encoder: EncoderInfo;
-  /** As the encoder gave it, not standardised, [N, D]. */
+  /** As the encoder gave it, [N, D]. */
   readonly values: Matrix;
   /** [N]: 1 where the modality is there */
   readonly present: Uint8Array;
 }
 
-/** What a model is trained or measured on. */
-export interface Dataset {
+/** The values of a set of rows, by modality. */
+export interface RowValues {
   readonly rows: number;
   readonly image?: ModalityRows;
   readonly audio?: ModalityRows;
+}
+
+/** What a model is trained or measured on. */
+export interface Dataset extends RowValues {
   /** Canonical emotions, [N]. */
   readonly labels: readonly string[];
   readonly groups: readonly string[];
@@ -92,54 +95,13 @@ export function fitStandardisation({ values, present }: ModalityRows): Standardi
     if (present[row] === 1)
       for (let i = 0; i < columns; i += 1)
         squares[i] = (squares[i] ?? 0) + ((data[row * columns + i] ?? 0) - (mean[i] ?? 0)) ** 2;
-  const deviation = Float32Array.from(squares, (sum) => {
+  return { mean, deviation: deviationOf(squares, count) };
+}
+
+/** From the summed squared distances from the mean, of the population, [D]; a constant value's counts as 1. */
+export function deviationOf(squares: Float64Array, count: number): Float32Array {
+  return Float32Array.from(squares, (sum) => {
     const value = Math.sqrt(sum / Math.max(1, count));
     return value > 1e-6 ? value : 1;
   });
-  return { mean, deviation };
-}
-
-/** Standardised values; the rows without the modality are zeros. */
-export function standardise(
-  { values, present, encoder }: ModalityRows,
-  { mean, deviation }: Standardisation,
-): ModalityRows {
-  const { data, rows, columns } = values;
-  const standard = new Float32Array(data.length);
-  for (let row = 0; row < rows; row += 1)
-    if (present[row] === 1)
-      for (let i = 0; i < columns; i += 1)
-        standard[row * columns + i] =
-          ((data[row * columns + i] ?? 0) - (mean[i] ?? 0)) / (deviation[i] ?? 1);
-  return { encoder, values: { data: standard, rows, columns }, present };
-}
-
-/**
- * The tensors of a batch of standardised rows. `hide` says which modality of a row is to be treated as missing.
- */
-export function toBatch(
-  tf: Tf,
-  dataset: Dataset,
-  indices: ArrayLike<number>,
-  hide: (row: number, modality: Modality) => boolean,
-): FusionBatch {
-  const batch: FusionBatch = {};
-  for (const modality of MODALITIES) {
-    const rows = dataset[modality];
-    if (rows === undefined) continue;
-    const { data, columns } = rows.values;
-    const values = new Float32Array(indices.length * columns);
-    const present = new Float32Array(indices.length);
-    for (let i = 0; i < indices.length; i += 1) {
-      const row = indices[i] ?? 0;
-      if (rows.present[row] !== 1 || hide(row, modality)) continue;
-      values.set(data.subarray(row * columns, (row + 1) * columns), i * columns);
-      present[i] = 1;
-    }
-    batch[modality] = {
-      values: tf.tensor2d(values, [indices.length, columns]),
-      present: tf.tensor2d(present, [indices.length, 1]),
-    };
-  }
-  return batch;
 }

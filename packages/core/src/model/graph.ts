@@ -70,7 +70,10 @@ export type Operation =
   | { readonly op: "fillMissing" }
   /** Other sizes of the same values; the batch stays. */
   | { readonly op: "reshape" }
-  /** [B, T, …] · mask: zeros beyond the end of a sequence. The second input, [B, T · every], is 1 within. */
+  /**
+   * [B, T, …] · mask: zeros beyond the end of a sequence. The second input, [B, T · every or more], is 1 within; a frame
+   * made of `every` frames is within if the last of them is.
+   */
   | { readonly op: "maskTime"; readonly every: number }
   /** [B, T, C] → [B, C]: the mean over the time within. The second input is as for maskTime. */
   | { readonly op: "meanTime"; readonly every: number };

@@ -8,11 +8,15 @@ import {
   type Window,
   padSame,
 } from "./graph.ts";
+import { dropout, fillMissing, layerNorm, trainBatchNorm } from "./trainingLayers.ts";
 
-/** How a batch goes through: in training, dropout draws from `random` and batch norm uses the batch's statistics. */
+/**
+ * How a batch goes through: in training, batch norm uses the batch's statistics and each dropout layer draws what it drops
+ * by a seed of its own, a whole number below 2^32.
+ */
 export type RunMode =
   | { readonly training: false }
-  | { readonly training: true; readonly random: () => number };
+  | { readonly training: true; readonly dropoutSeed: () => number };
 
 /** What a layer is run with. */
 interface Run {
@@ -79,28 +83,24 @@ const RUN: { readonly [Name in Exclude<OperationName, "input">]: RunLayer<Name> 
     return tf.maxPool(padded, [...layer.size], [...layer.strides], pad);
   },
   globalAveragePool2d: ({ tf }, _layer, [x]) => tf.mean(x as Tensor4D, [1, 2]),
-  batchNorm: (run, layer, [x, present]) =>
-    run.mode.training
-      ? batchNormOfBatch(run, layer, x as Tensor, present)
-      : batchNormAsLearnt(run, layer, x as Tensor),
-  layerNorm: ({ tf, weight }, { name, epsilon }, [x]) => {
-    const mean = tf.mean(x as Tensor, -1, true);
-    const centred = tf.sub(x as Tensor, mean);
-    const variance = tf.mean(tf.square(centred), -1, true);
-    const normal = tf.mul(centred, tf.rsqrt(tf.add(variance, epsilon)));
-    return tf.add(tf.mul(normal, weight(`${name}.gamma`)), weight(`${name}.beta`));
+  batchNorm: ({ tf, weight, mode }, { name, epsilon, momentum }, [x, present]) => {
+    const [gamma, beta] = [weight(`${name}.gamma`), weight(`${name}.beta`)];
+    const runningMean = weight(`${name}.running_mean`);
+    const runningVariance = weight(`${name}.running_variance`);
+    if (mode.training) {
+      const weights = { gamma, beta, runningMean, runningVariance };
+      return trainBatchNorm(tf, x as Tensor, present, weights, { epsilon, momentum });
+    }
+    const scale = tf.mul(gamma, tf.rsqrt(tf.add(runningVariance, epsilon)));
+    return tf.add(tf.mul(tf.sub(x as Tensor, runningMean), scale), beta);
   },
+  layerNorm: ({ tf, weight }, { name, epsilon }, [x]) =>
+    layerNorm(tf, x as Tensor, weight(`${name}.gamma`), weight(`${name}.beta`), epsilon),
   relu: ({ tf }, _layer, [x]) => tf.relu(x as Tensor),
   leakyRelu: ({ tf }, { alpha }, [x]) => tf.leakyRelu(x as Tensor, alpha),
   softmax: ({ tf }, _layer, [x]) => tf.softmax(x as Tensor),
-  dropout: ({ tf, mode }, { rate }, [x]) => {
-    if (!mode.training) return x as Tensor;
-    const { random } = mode;
-    const scale = 1 / (1 - rate);
-    const keep = new Float32Array((x as Tensor).size);
-    for (let i = 0; i < keep.length; i += 1) keep[i] = random() < rate ? 0 : scale;
-    return tf.mul(x as Tensor, tf.tensor(keep, (x as Tensor).shape));
-  },
+  dropout: ({ tf, mode }, { rate }, [x]) =>
+    mode.training ? dropout(tf, x as Tensor, rate, mode.dropoutSeed()) : (x as Tensor),
   add: ({ tf }, _layer, inputs) => tf.addN([...inputs]),
   concat: ({ tf }, _layer, inputs) => tf.concat([...inputs], -1),
   standardise: ({ tf, weight }, { name }, [x, present]) => {
@@ -111,10 +111,7 @@ const RUN: { readonly [Name in Exclude<OperationName, "input">]: RunLayer<Name> 
     return present === undefined ? standard : tf.mul(standard, present);
   },
   fillMissing: ({ tf, weight }, { name }, [x, present]) =>
-    tf.add(
-      tf.mul(x as Tensor, present as Tensor),
-      tf.mul(tf.sub(1, present as Tensor), weight(`${name}.missing`)),
-    ),
+    fillMissing(tf, x as Tensor, present as Tensor, weight(`${name}.missing`)),
   reshape: ({ tf }, { shape }, [x]) =>
     tf.reshape(x as Tensor, [(x as Tensor).shape[0] ?? 0, ...shape.slice(1).map((n) => n ?? -1)]),
   maskTime: ({ tf }, { every }, [x, mask]) => tf.mul(x as Tensor, within(tf, x, mask, every)),
@@ -125,10 +122,15 @@ const RUN: { readonly [Name in Exclude<OperationName, "input">]: RunLayer<Name> 
   },
 };
 
-/** The mask [B, T · every] at each `every`-th frame, of the rank of x: [B, T, 1, …]. */
+/** The mask [B, T · every] at the last of each `every` frames, of the rank of x: [B, T, 1, …]. */
 function within(tf: Tf, x: Tensor | undefined, mask: Tensor | undefined, every: number): Tensor {
   const [batch = 0, frames = 0] = (x as Tensor).shape;
-  const seen = tf.stridedSlice(mask as Tensor2D, [0, 0], [batch, frames * every], [1, every]);
+  const seen = tf.stridedSlice(
+    mask as Tensor2D,
+    [0, every - 1],
+    [batch, frames * every],
+    [1, every],
+  );
   return tf.reshape(seen, [
     batch,
     frames,
@@ -152,44 +154,4 @@ function padPicture(
 
 function samePadding(a: Padding, b: Padding): boolean {
   return a.top === b.top && a.bottom === b.bottom && a.left === b.left && a.right === b.right;
-}
-
-function batchNormAsLearnt(
-  { tf, weight }: Run,
-  { name, epsilon }: LayerOf<"batchNorm">,
-  x: Tensor,
-): Tensor {
-  const spread = tf.rsqrt(tf.add(weight(`${name}.running_variance`), epsilon));
-  const scale = tf.mul(weight(`${name}.gamma`), spread);
-  const centred = tf.sub(x, weight(`${name}.running_mean`));
-  return tf.add(tf.mul(centred, scale), weight(`${name}.beta`));
-}
-
-/** Batch norm whose statistics count only the rows where `present` is 1; moves the running statistics. */
-function batchNormOfBatch(
-  { tf, weight }: Run,
-  { name, epsilon, momentum }: LayerOf<"batchNorm">,
-  x: Tensor,
-  present: Tensor | undefined,
-): Tensor {
-  const axes = x.shape.slice(0, -1).map((_, axis) => axis);
-  const counted = (y: Tensor): Tensor => (present === undefined ? y : tf.mul(y, present));
-  const count = present === undefined ? tf.scalar(x.size / (x.shape.at(-1) ?? 1)) : tf.sum(present);
-  const rows = tf.maximum(count, 1);
-  const mean = tf.div(tf.sum(counted(x), axes), rows); // [C]
-  const centred = tf.sub(x, mean);
-  const variance = tf.div(tf.sum(counted(tf.square(centred)), axes), rows); // [C]
-  const unbiased = tf.mul(variance, tf.div(rows, tf.maximum(tf.sub(rows, 1), 1)));
-  // One row has no deviation, and none has no mean either: they move nothing.
-  const share = tf.mul(tf.cast(tf.greater(count, 1), "float32"), momentum);
-  for (const [statistic, value] of [
-    ["running_mean", mean] as const,
-    ["running_variance", unbiased] as const,
-  ]) {
-    // prettier-ignore
-    const running = weight(`${name}.${statistic}`);
-    running.assign(tf.add(running, tf.mul(tf.sub(value, running), share)));
-  }
-  const scale = tf.mul(weight(`${name}.gamma`), tf.rsqrt(tf.add(variance, epsilon)));
-  return tf.add(tf.mul(centred, scale), weight(`${name}.beta`));
 }

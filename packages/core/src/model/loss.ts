@@ -16,14 +16,15 @@ export interface SoftTargets {
  * @param smoothing share of a target that is spread over all classes, [0, 1)
  */
 export function softTargets(
-  classIds: readonly number[],
+  classIds: ArrayLike<number>,
   classWeights: Float32Array,
   smoothing: number,
 ): SoftTargets {
   const classes = classWeights.length;
   const targets = new Float32Array(classIds.length * classes);
   let total = 0;
-  for (const [row, id] of classIds.entries()) {
+  for (let row = 0; row < classIds.length; row += 1) {
+    const id = classIds[row] ?? 0;
     total += classWeights[id] ?? 0;
     for (let k = 0; k < classes; k += 1) {
       const target = smoothing / classes + (k === id ? 1 - smoothing : 0);

@@ -1,12 +1,13 @@
 import type { NamedTensorMap, Scalar, Tensor2D, Variable } from "@tensorflow/tfjs";
 import { UserError, throwIfAborted } from "../errors.ts";
 import { type ClassificationMetrics, classificationMetrics } from "../metrics/classification.ts";
-import { createRandom, shuffle } from "../random.ts";
-import { createAdamW } from "./adamW.ts";
-import type { Tf } from "./backend.ts";
-import { type Dataset, toBatch } from "./dataset.ts";
-import { type FusionModel, type Modality, type Weights, isTrainable } from "./fusion.ts";
+import { createRandom } from "../random.ts";
+import { type AdamW, createAdamW } from "./adamW.ts";
+import { type Tf, kernelHost } from "./backend.ts";
+import { type FusionBatch, type FusionModel, MODALITIES, type Modality } from "./fusion.ts";
+import type { Weights } from "./graph.ts";
 import { crossEntropy, softTargets } from "./loss.ts";
+import type { Batch, RowSource } from "./rowSource.ts";
 import { type Scheduler, createSchedule } from "./schedule.ts";
 
 export interface TrainSettings {
@@ -38,16 +39,9 @@ export interface EpochRecord {
   readonly val_uar: number;
 }
 
-/** A set of rows with its class ids, ready for the model: standardised, every label known. */
-export interface LabelledSet {
-  readonly dataset: Dataset;
-  /** Class ids, [N]. */
-  readonly classIds: Int32Array;
-}
-
 export interface Evaluation {
   readonly loss: number;
-  /** Softmax, [N, classes] row-major. */
+  /** Softmax, [rows measured, classes] row-major. */
   readonly probabilities: Float32Array;
   readonly metrics: ClassificationMetrics;
 }
@@ -55,8 +49,8 @@ export interface Evaluation {
 export interface TrainOptions {
   readonly settings: TrainSettings;
   readonly classes: readonly string[];
-  readonly train: LabelledSet;
-  readonly val: LabelledSet;
+  readonly train: RowSource;
+  readonly val: RowSource;
   /** After each epoch; `improved`: its validation macro recall is the best so far (a tie: the lower loss). */
   readonly onEpoch: (record: EpochRecord, improved: boolean, weights: Weights) => void;
   readonly onStep?: (done: number, total: number) => void;
@@ -77,20 +71,20 @@ export async function trainFusion(
   options: TrainOptions,
 ): Promise<void> {
   const { settings, train } = options;
-  const stepsPerEpoch = Math.ceil(train.dataset.rows / settings.batchSize);
+  const stepsPerEpoch = Math.ceil(train.rows / settings.batchSize);
   const steps = stepsPerEpoch * settings.epochs;
   const run: Run = {
-    classWeights: weightsOfClasses(train.classIds, options.classes.length, settings),
+    classWeights: weightsOfClasses(train, settings),
     random: createRandom(settings.seed),
     learningRate: createSchedule(settings.scheduler, { ...settings, steps }),
-    update: createAdamW(tf, model.variables, settings),
+    optimiser: createAdamW(tf, model.trainable, settings, kernelHost(tf)),
     steps,
   };
   let best: EpochRecord | undefined;
   for (let epoch = 1; epoch <= settings.epochs; epoch += 1) {
     const firstStep = (epoch - 1) * stepsPerEpoch;
     const trainLoss = await trainEpoch(tf, model, options, run, firstStep);
-    const { loss, metrics } = evaluateFusion(tf, model, options.val, options.classes);
+    const { loss, metrics } = await evaluateFusion(tf, model, options.val, options.classes);
     const record: EpochRecord = {
       epoch,
       lr: run.learningRate(firstStep + stepsPerEpoch - 1),
@@ -112,7 +106,7 @@ interface Run {
   readonly classWeights: Float32Array;
   readonly random: () => number;
   readonly learningRate: (step: number) => number;
-  readonly update: ReturnType<typeof createAdamW>;
+  readonly optimiser: AdamW;
   readonly steps: number;
 }
 
@@ -124,21 +118,17 @@ async function trainEpoch(
   run: Run,
   firstStep: number,
 ): Promise<number> {
-  const order = shuffle(
-    Int32Array.from({ length: train.dataset.rows }, (_, i) => i),
-    run.random,
-  );
   let lossSum = 0;
   let rows = 0;
-  for (let start = 0; start < order.length; start += settings.batchSize) {
-    const indices = order.subarray(start, start + settings.batchSize);
-    if (indices.length < 2) continue;
-    const step = firstStep + start / settings.batchSize;
-    const loss = trainStep(tf, model, train, indices, settings, run, run.learningRate(step));
+  let step = firstStep;
+  for await (const batch of train.shuffled(settings.batchSize, run.random)) {
+    if (batch.rows < 2) continue;
+    const loss = trainStep(tf, model, batch, settings, run, run.learningRate(step));
     requireFinite(loss);
-    lossSum += loss * indices.length;
-    rows += indices.length;
-    onStep?.(step + 1, run.steps);
+    lossSum += loss * batch.rows;
+    rows += batch.rows;
+    step += 1;
+    onStep?.(step, run.steps);
     await breathe(signal);
   }
   return lossSum / Math.max(1, rows);
@@ -167,15 +157,12 @@ async function breathe(signal: AbortSignal | undefined): Promise<void> {
 
 /** scikit-learn's "balanced": N / (classes · rows of the class); a class without rows gets 0. */
 function weightsOfClasses(
-  classIds: Int32Array,
-  classes: number,
+  { rows, classCounts }: RowSource,
   { classWeights }: TrainSettings,
 ): Float32Array {
-  const counts = new Float64Array(classes);
-  for (const id of classIds) counts[id] = (counts[id] ?? 0) + 1;
-  return Float32Array.from(counts, (count) => {
+  return Float32Array.from(classCounts, (count) => {
     if (count === 0) return 0;
-    return classWeights === "balanced" ? classIds.length / (classes * count) : 1;
+    return classWeights === "balanced" ? rows / (classCounts.length * count) : 1;
   });
 }
 
@@ -183,31 +170,43 @@ function weightsOfClasses(
 function trainStep(
   tf: Tf,
   model: FusionModel,
-  { dataset, classIds }: LabelledSet,
-  indices: Int32Array,
+  batch: Batch,
   settings: TrainSettings,
-  { classWeights, random, update }: Run,
+  { classWeights, random, optimiser }: Run,
   learningRate: number,
 ): number {
-  const trainable = [...model.variables].filter(([name]) => isTrainable(name));
   return tf.tidy(() => {
-    const hidden = drawHidden(dataset, indices, settings.modalityDropout, random);
-    const batch = toBatch(tf, dataset, indices, (row, modality) => hidden.get(row) === modality);
-    const labels = Array.from(indices, (row) => classIds[row] ?? 0);
-    const targets = softTargets(labels, classWeights, settings.labelSmoothing);
+    dropModalities(batch, settings.modalityDropout, random);
+    const inputs = toTensors(tf, batch);
+    const targets = softTargets(batch.classIds, classWeights, settings.labelSmoothing);
+    const mode = { training: true, dropoutSeed: () => Math.floor(random() * 2 ** 32) } as const;
     const { value, grads } = tf.variableGrads(
-      (): Scalar => crossEntropy(tf, model.forward(batch, { training: true, random }), targets),
-      trainable.map(([, variable]) => variable),
+      (): Scalar => crossEntropy(tf, model.forward(inputs, mode), targets),
+      [...model.trainable.values()],
     );
-    update(byOurNames(grads, trainable), learningRate);
+    optimiser.step(byOurNames(grads, model.trainable), learningRate);
     return value.dataSync()[0] ?? NaN;
   });
+}
+
+/** The tensors of a batch. */
+export function toTensors(tf: Tf, { rows, parts }: Batch): FusionBatch {
+  const tensors: FusionBatch = {};
+  for (const modality of MODALITIES) {
+    const part = parts[modality];
+    if (part === undefined) continue;
+    tensors[modality] = {
+      values: tf.tensor2d(part.values, [rows, part.values.length / rows]),
+      present: tf.tensor2d(part.present, [rows, 1]),
+    };
+  }
+  return tensors;
 }
 
 /** tf.variableGrads names gradients by its own variable names; we by ours. */
 function byOurNames(
   gradients: NamedTensorMap,
-  variables: readonly (readonly [string, Variable])[],
+  variables: ReadonlyMap<string, Variable>,
 ): NamedTensorMap {
   const named: NamedTensorMap = {};
   for (const [name, variable] of variables) {
@@ -217,60 +216,64 @@ function byOurNames(
   return named;
 }
 
-/** The modality that each row of a batch is to lose; a row that has only one keeps it. */
-function drawHidden(
-  { image, audio }: Dataset,
-  indices: Int32Array,
-  chance: number,
-  random: () => number,
-): ReadonlyMap<number, Modality> {
-  const hidden = new Map<number, Modality>();
-  if (chance === 0 || image === undefined || audio === undefined) return hidden;
-  for (const row of indices) {
+/** Takes a modality from some of the rows that have both. */
+function dropModalities({ rows, parts }: Batch, chance: number, random: () => number): void {
+  const { image, audio } = parts;
+  if (chance === 0 || image === undefined || audio === undefined) return;
+  for (let row = 0; row < rows; row += 1) {
     const hasBoth = image.present[row] === 1 && audio.present[row] === 1;
-    if (hasBoth && random() < chance) hidden.set(row, random() < 0.5 ? "image" : "audio");
+    if (hasBoth && random() < chance) (random() < 0.5 ? image : audio).present[row] = 0;
   }
-  return hidden;
 }
 
-/** Loss (not weighted), probabilities and metrics of a set; `hide` treats a modality as missing throughout. */
-export function evaluateFusion(
+/** What of a set is measured. */
+export interface Condition {
+  /** Treated as missing throughout. */
+  readonly hide?: Modality;
+  /** Only the rows that have it. */
+  readonly having?: Modality;
+}
+
+/** Loss (not weighted), probabilities and metrics of a set. */
+export async function evaluateFusion(
   tf: Tf,
   model: FusionModel,
-  { dataset, classIds }: LabelledSet,
+  source: RowSource,
   classes: readonly string[],
-  hide?: Modality,
-): Evaluation {
-  const probabilities = predictFusion(tf, model, dataset, hide);
-  const predicted = new Int32Array(classIds.length);
+  { hide, having }: Condition = {},
+): Promise<Evaluation> {
+  const probabilities = new Float32Array(source.rows * classes.length);
+  const truth = new Int32Array(source.rows);
+  const predicted = new Int32Array(source.rows);
+  let rows = 0;
   let loss = 0;
-  for (const [row, id] of classIds.entries()) {
-    const of = probabilities.subarray(row * classes.length, (row + 1) * classes.length);
-    predicted[row] = of.indexOf(Math.max(...of));
-    loss -= Math.log(Math.max(of[id] ?? 0, 1e-12)) / classIds.length;
+  for await (const batch of source.inOrder(EVALUATION_BATCH)) {
+    if (hide !== undefined) batch.parts[hide]?.present.fill(0);
+    const values = predictBatch(tf, model, batch);
+    for (const [row, id] of batch.classIds.entries()) {
+      if (having !== undefined && batch.parts[having]?.present[row] !== 1) continue;
+      const of = values.subarray(row * classes.length, (row + 1) * classes.length);
+      probabilities.set(of, rows * classes.length);
+      predicted[rows] = of.indexOf(Math.max(...of));
+      truth[rows] = id;
+      loss -= Math.log(Math.max(of[id] ?? 0, 1e-12));
+      rows += 1;
+    }
   }
   requireFinite(loss);
-  return { loss, probabilities, metrics: classificationMetrics(classIds, predicted, classes) };
+  return {
+    loss: loss / Math.max(1, rows),
+    probabilities: probabilities.subarray(0, rows * classes.length),
+    metrics: classificationMetrics(truth.subarray(0, rows), predicted.subarray(0, rows), classes),
+  };
 }
 
-/** Softmax probabilities of standardised rows, [N, classes] row-major. */
-export function predictFusion(
-  tf: Tf,
-  model: FusionModel,
-  dataset: Dataset,
-  hide?: Modality,
-): Float32Array {
-  const { classes } = model.shape;
-  const probabilities = new Float32Array(dataset.rows * classes);
-  for (let start = 0; start < dataset.rows; start += EVALUATION_BATCH) {
-    const length = Math.min(EVALUATION_BATCH, dataset.rows - start);
-    const indices = Int32Array.from({ length }, (_, i) => start + i);
-    const values = tf.tidy(() => {
-      const batch = toBatch(tf, dataset, indices, (_, modality) => modality === hide);
-      return tf.softmax<Tensor2D>(model.forward(batch, { training: false }));
-    });
-    probabilities.set(values.dataSync(), start * classes);
-    values.dispose();
-  }
-  return probabilities;
+/** Softmax probabilities of a batch, [B, classes] row-major. */
+export function predictBatch(tf: Tf, model: FusionModel, batch: Batch): Float32Array {
+  const probabilities = tf.tidy(() =>
+    tf.softmax<Tensor2D>(model.forward(toTensors(tf, batch), { training: false })),
+  );
+  const values = probabilities.dataSync() as Float32Array;
+  probabilities.dispose();
+  return values;
 }

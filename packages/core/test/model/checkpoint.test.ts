@@ -6,7 +6,8 @@ import {
   readCheckpoint,
   writeCheckpoint,
 } from "@emotion-service/core/model/checkpoint";
-import { initialWeights } from "@emotion-service/core/model/fusion";
+import { fusionGraph } from "@emotion-service/core/model/fusion";
+import { initialWeights } from "@emotion-service/core/model/graph";
 import { createRandom } from "@emotion-service/core/random";
 import { describe, expect, it } from "vitest";
 import { encoderToJson } from "../../src/hdf5/encoder.ts";
@@ -23,12 +24,16 @@ const ENCODER = {
 function checkpointOf(modalities: readonly ("image" | "audio")[]): Checkpoint {
   const encoders = Object.fromEntries(modalities.map((name) => [name, ENCODER]));
   const classes = ["angry", "happy"];
-  const standard = { mean: Float32Array.of(0.1, -2, 1e-7), deviation: Float32Array.of(1, 2, 3e5) };
+  const graph = fusionGraph(checkpointShape({ classes, encoders }));
+  const weights = initialWeights(graph, createRandom(2));
+  for (const name of modalities) {
+    weights.set(`${name}.mean`, { shape: [3], data: Float32Array.of(0.1, -2, 1e-7) });
+    weights.set(`${name}.deviation`, { shape: [3], data: Float32Array.of(1, 2, 3e5) });
+  }
   return {
     classes,
     encoders,
-    standardisation: Object.fromEntries(modalities.map((name) => [name, standard])),
-    weights: initialWeights(checkpointShape({ classes, encoders }), createRandom(2)),
+    weights,
     matchBy: "id",
     epoch: 4,
     settings: { lr: 1e-3, modalities },

@@ -1,23 +1,22 @@
 import type { NamedTensorMap, Tensor2D } from "@tensorflow/tfjs";
 import { type Tf, loadTensorFlow } from "@emotion-service/core/model/backend";
-import { standardise, toBatch } from "@emotion-service/core/model/dataset";
 import {
   type FusionBatch,
   type FusionModel,
   createFusion,
-  fusionLayout,
-  initialWeights,
-  isTrainable,
+  fusionGraph,
 } from "@emotion-service/core/model/fusion";
+import { initialWeights, weightSlots } from "@emotion-service/core/model/graph";
 import { crossEntropy, softTargets } from "@emotion-service/core/model/loss";
-import { predictFusion } from "@emotion-service/core/model/train";
+import { predictBatch } from "@emotion-service/core/model/train";
 import { createRandom } from "@emotion-service/core/random";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { SHAPE, bytesOf, planted } from "./planted.ts";
+import { SHAPE, bytesOf, planted, sourceOf } from "./planted.ts";
 import { hashedValues, hashedWeights } from "./reference.ts";
 
 const ROWS = 12;
-const KEEP_ALL = { training: true, random: () => 0.999 } as const;
+/** Dropout that drops the same each time. */
+const TRAINING = { training: true, dropoutSeed: () => 1 } as const;
 
 let tf: Tf;
 let model: FusionModel;
@@ -61,7 +60,7 @@ const SOME = [1, 0, 1, 1, 0, 1, 1, 1, 0, 1, 1, 1];
 /** Training logits and the image encoder's running statistics after them, from a fresh model. */
 function trainForward(options: BatchOptions) {
   const fresh = createFusion(tf, SHAPE, hashedWeights(SHAPE));
-  const logits = tf.tidy(() => fresh.forward(batchOf(options), KEEP_ALL).dataSync());
+  const logits = tf.tidy(() => fresh.forward(batchOf(options), TRAINING).dataSync());
   const weights = fresh.weights();
   fresh.dispose();
   const running = (name: string) => weights.get(`image_encoder.norm.${name}`)!.data;
@@ -90,19 +89,28 @@ describe("a missing modality", () => {
     expect(evaluate(7.5)).toEqual(evaluate(0));
   });
 
-  it("is never read from a set: not even NaN there reaches the output", () => {
-    const { dataset } = planted({ rows: 20, withoutImage: (row) => row % 3 === 0 });
-    const standard = { mean: new Float32Array(6), deviation: new Float32Array(6).fill(2) };
-    const withValue = (value: number): Float32Array => {
+  it("is never read from a set: not even NaN there reaches the output", async () => {
+    const { dataset, classIds } = planted({ rows: 20, withoutImage: (row) => row % 3 === 0 });
+    const weights = hashedWeights(SHAPE);
+    weights.set("image.deviation", { shape: [6], data: new Float32Array(6).fill(2) });
+    const halved = createFusion(tf, SHAPE, weights);
+    const withValue = async (value: number): Promise<number[]> => {
       const image = dataset.image!;
       const data = image.values.data.map((old, i) =>
         image.present[Math.floor(i / 6)] === 1 ? old : value,
       );
-      const rows = standardise({ ...image, values: { ...image.values, data } }, standard);
-      return predictFusion(tf, model, { ...dataset, image: rows });
+      const rows = { ...image, values: { ...image.values, data } };
+      const source = sourceOf({ dataset: { ...dataset, image: rows }, classIds });
+      const probabilities: number[] = [];
+      for await (const batch of source.inOrder(8))
+        probabilities.push(...predictBatch(tf, halved, batch));
+      return probabilities;
     };
-    expect(withValue(NaN)).toEqual(withValue(0));
-    expect(withValue(NaN).every(Number.isFinite)).toBe(true);
+    const [broken, zeroed] = [await withValue(NaN), await withValue(0)];
+    halved.dispose();
+    expect(broken).toEqual(zeroed);
+    expect(broken).toHaveLength(20 * SHAPE.classes);
+    expect(broken.every(Number.isFinite)).toBe(true);
   });
 
   it("may be missing in all rows of a batch but one, or in all, also in training", () => {
@@ -135,11 +143,13 @@ describe("gradients", () => {
   async function gradientsOn(backend: string): Promise<Map<string, Float32Array>> {
     await tf.setBackend(backend);
     const fresh = createFusion(tf, SHAPE, hashedWeights(SHAPE));
-    const trainable = [...fresh.variables].filter(([name]) => isTrainable(name));
+    const trainable = [...fresh.trainable];
     const gradients = tf.tidy(() => {
       const { grads } = tf.variableGrads(
         () => {
-          const mode = { training: true, random: createRandom(9) } as const;
+          const random = createRandom(9);
+          const dropoutSeed = () => Math.floor(random() * 2 ** 32);
+          const mode = { training: true, dropoutSeed } as const;
           const logits: Tensor2D = fresh.forward(batchOf({ imagePresent: SOME }), mode);
           return crossEntropy(tf, logits, targets);
         },
@@ -161,9 +171,9 @@ describe("gradients", () => {
     const wasm = await gradientsOn("wasm");
     const cpu = await gradientsOn("cpu");
     await tf.setBackend("wasm");
-    expect([...wasm.keys()]).toEqual(
-      fusionLayout(SHAPE).flatMap(({ name }) => (isTrainable(name) ? [name] : [])),
-    );
+    const statistics = /\.(running_mean|running_variance|mean|deviation)$/;
+    const names = weightSlots(fusionGraph(SHAPE)).map(({ name }) => name);
+    expect([...wasm.keys()]).toEqual(names.filter((name) => !statistics.test(name)));
     for (const [name, expected] of cpu) {
       // Nobody lacks the sound, so that nothing moves the vector that stands in for it.
       const moves = expected.some((value) => value !== 0);
@@ -173,15 +183,45 @@ describe("gradients", () => {
   });
 });
 
+describe("standardising", () => {
+  /** Class scores of all rows, with a mean and a deviation of the image. */
+  function logitsWith(mean: number, deviation: number, batch: () => FusionBatch): number[] {
+    const weights = hashedWeights(SHAPE);
+    weights.set("image.mean", { shape: [6], data: new Float32Array(6).fill(mean) });
+    weights.set("image.deviation", { shape: [6], data: new Float32Array(6).fill(deviation) });
+    const fresh = createFusion(tf, SHAPE, weights);
+    const logits = tf.tidy(() => [...fresh.forward(batch(), { training: false }).dataSync()]);
+    fresh.dispose();
+    return logits;
+  }
+
+  it("is a part of the model: it takes the values as the encoder gave them", () => {
+    const raw = (): FusionBatch => {
+      const { image, audio } = batchOf();
+      return { image: { ...image!, values: tf.add(tf.mul(image!.values, 4), 8) }, audio: audio! };
+    };
+    const plain = logitsWith(0, 1, () => batchOf());
+    // 8 and 4 are powers of 2: what rounding does is but little
+    expect(logitsWith(8, 4, raw)).toBeAllClose(plain, { rtol: 1e-5, atol: 1e-5 });
+    expect(logitsWith(0, 1, raw)).not.toBeAllClose(plain, { rtol: 1e-2, atol: 1e-2 });
+  });
+
+  it("does not bring a missing modality back, whatever its mean", () => {
+    const batch = () => batchOf({ imagePresent: Array<number>(ROWS).fill(0), filler: 7.5 });
+    expect(logitsWith(3, 2, batch)).toEqual(logitsWith(0, 1, batch));
+  });
+});
+
 describe("fresh weights", () => {
   it("are the same for the same seed, byte for byte, and others for another", () => {
-    const made = (seed: number) => initialWeights(SHAPE, createRandom(seed));
+    const made = (seed: number) => initialWeights(fusionGraph(SHAPE), createRandom(seed));
     expect(bytesOf(made(3))).toBe(bytesOf(made(3)));
     expect(bytesOf(made(4))).not.toBe(bytesOf(made(3)));
   });
 
   it("start linear layers within ±1/√in, as PyTorch does, and fill that range", () => {
-    const { data } = initialWeights(SHAPE, createRandom(1)).get("image_encoder.dense2.kernel")!;
+    const weights = initialWeights(fusionGraph(SHAPE), createRandom(1));
+    const { data } = weights.get("image_encoder.dense2.kernel")!;
     const bound = 1 / Math.sqrt(512);
     const extreme = data.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
     expect(extreme).toBeLessThanOrEqual(bound);
@@ -189,27 +229,8 @@ describe("fresh weights", () => {
   });
 
   it("leave out the modality that a model does not have", () => {
-    const names = fusionLayout({ image: 0, audio: 5, classes: 2 }).map(({ name }) => name);
-    expect(names.some((name) => name.startsWith("image"))).toBe(false);
-    const slot = fusionLayout({ image: 0, audio: 5, classes: 2 }).find(
-      ({ name }) => name === "fusion_norm.gamma",
-    );
-    expect(slot?.shape).toEqual([256]);
+    const slots = weightSlots(fusionGraph({ image: 0, audio: 5, classes: 2 }));
+    expect(slots.some(({ name }) => name.startsWith("image"))).toBe(false);
+    expect(slots.find(({ name }) => name === "fusion_norm.gamma")?.shape).toEqual([256]);
   });
-});
-
-it("toBatch zeroes what is hidden and what is absent, and says so", () => {
-  const { dataset } = planted({ rows: 4, withoutImage: (row) => row === 1 });
-  const { image, audio } = tf.tidy(() => {
-    const batch = toBatch(tf, dataset, [3, 1, 0], (row, name) => row === 3 && name === "audio");
-    return {
-      image: [batch.image!.values.arraySync(), batch.image!.present.arraySync().flat()] as const,
-      audio: [batch.audio!.values.arraySync(), batch.audio!.present.arraySync().flat()] as const,
-    };
-  });
-  expect(image[1]).toEqual([1, 0, 1]);
-  expect(image[0][1]).toEqual([0, 0, 0, 0, 0, 0]);
-  expect(image[0][2]).toEqual(Array.from(dataset.image!.values.data.subarray(0, 6)));
-  expect(audio[1]).toEqual([0, 1, 1]);
-  expect(audio[0][0]).toEqual([0, 0, 0, 0, 0]);
 });

@@ -1,11 +1,16 @@
 import { createHash } from "node:crypto";
 import type { Dataset, ModalityRows } from "@emotion-service/core/model/dataset";
-import type { FusionModel, FusionShape, Weights } from "@emotion-service/core/model/fusion";
-import { createFusion, initialWeights } from "@emotion-service/core/model/fusion";
+import {
+  type FusionModel,
+  type FusionShape,
+  createFusion,
+  fusionGraph,
+} from "@emotion-service/core/model/fusion";
+import { type Weights, initialWeights } from "@emotion-service/core/model/graph";
 import type { Tf } from "@emotion-service/core/model/backend";
+import { type RowSource, rowsInMemory } from "@emotion-service/core/model/rowSource";
 import {
   type EpochRecord,
-  type LabelledSet,
   type TrainSettings,
   trainFusion,
 } from "@emotion-service/core/model/train";
@@ -28,6 +33,13 @@ export const SETTINGS: TrainSettings = {
   earlyStop: 0,
   seed: 1,
 };
+
+/** Rows whose classes are known. */
+export interface LabelledSet {
+  readonly dataset: Dataset;
+  /** [N], places in {@link CLASSES} */
+  readonly classIds: Int32Array;
+}
 
 interface PlantedOptions {
   readonly rows?: number;
@@ -86,6 +98,16 @@ export function only(modality: "image" | "audio", { dataset, classIds }: Labelle
   return { dataset: { ...rest, ...kept }, classIds };
 }
 
+/** The rows of a set as training and evaluation take them. */
+export function sourceOf({ dataset, classIds }: LabelledSet): RowSource {
+  return rowsInMemory(dataset, classIds, CLASSES.length);
+}
+
+/** A fresh model; the caller disposes of it. */
+export function freshModel(tf: Tf, shape = SHAPE, seed = 1): FusionModel {
+  return createFusion(tf, shape, initialWeights(fusionGraph(shape), createRandom(seed)));
+}
+
 /** A digest of every bit of the weights: equal for equal weights, quick to compare. */
 export function bytesOf(weights: Weights): string {
   const hash = createHash("sha256");
@@ -108,14 +130,14 @@ export async function trained(
     classes: CLASSES.length,
   };
   const all = { ...SETTINGS, ...settings };
-  const model = createFusion(tf, shape, initialWeights(shape, createRandom(all.seed)));
+  const model = freshModel(tf, shape, all.seed);
   const history: EpochRecord[] = [];
   const improved: number[] = [];
   await trainFusion(tf, model, {
     settings: all,
     classes: CLASSES,
-    train,
-    val,
+    train: sourceOf(train),
+    val: sourceOf(val),
     onEpoch: (record, better) => {
       history.push(record);
       if (better) improved.push(record.epoch);

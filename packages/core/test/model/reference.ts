@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
-import { type FusionShape, type Weights, fusionLayout } from "@emotion-service/core/model/fusion";
+import { type FusionShape, fusionGraph } from "@emotion-service/core/model/fusion";
+import { type Weights, sizeOf, weightSlots } from "@emotion-service/core/model/graph";
 
 interface Reference {
   readonly fusion: {
@@ -70,14 +71,21 @@ export function hashedValues(seed: number, size: number, low: number, high: numb
   });
 }
 
-/** `start_weights` of scripts/reference/fusion.py. */
+/** `start_weights` of scripts/reference/fusion.py, whose inputs are standardised already: mean 0, deviation 1. */
 export function hashedWeights(shape: FusionShape): Weights {
-  return new Map(
-    fusionLayout(shape).map(({ name, shape: dims }, seed) => {
-      const bound = name.endsWith(".kernel") ? 1 / Math.sqrt(dims[0]!) : 0.3;
-      const [low, high] = /\.(gamma|running_variance)$/.test(name) ? [0.5, 1.5] : [-bound, bound];
-      const size = dims.reduce((a, b) => a * b, 1);
-      return [name, { shape: dims, data: hashedValues(seed, size, low, high) }];
-    }),
-  );
+  const weights: Weights = new Map();
+  let seed = 0;
+  for (const { name, shape: dims } of weightSlots(fusionGraph(shape))) {
+    const standard = /\.(mean|deviation)$/.exec(name)?.[1];
+    if (standard !== undefined) {
+      const value = standard === "mean" ? 0 : 1;
+      weights.set(name, { shape: dims, data: new Float32Array(sizeOf(dims)).fill(value) });
+      continue;
+    }
+    const bound = name.endsWith(".kernel") ? 1 / Math.sqrt(dims[0]!) : 0.3;
+    const [low, high] = /\.(gamma|running_variance)$/.test(name) ? [0.5, 1.5] : [-bound, bound];
+    weights.set(name, { shape: dims, data: hashedValues(seed, sizeOf(dims), low, high) });
+    seed += 1;
+  }
+  return weights;
 }

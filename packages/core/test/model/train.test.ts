@@ -1,15 +1,23 @@
 import { type Tf, loadTensorFlow } from "@emotion-service/core/model/backend";
 import { selectRows } from "@emotion-service/core/model/dataset";
-import { createFusion, initialWeights } from "@emotion-service/core/model/fusion";
 import {
-  type LabelledSet,
+  type Condition,
   type TrainSettings,
   evaluateFusion,
   trainFusion,
 } from "@emotion-service/core/model/train";
-import { createRandom } from "@emotion-service/core/random";
 import { beforeAll, describe, expect, it } from "vitest";
-import { CLASSES, SETTINGS, SHAPE, bytesOf, only, planted, trained } from "./planted.ts";
+import {
+  CLASSES,
+  type LabelledSet,
+  SETTINGS,
+  bytesOf,
+  freshModel,
+  only,
+  planted,
+  sourceOf,
+  trained,
+} from "./planted.ts";
 
 let tf: Tf;
 beforeAll(async () => {
@@ -27,7 +35,13 @@ async function recall(
   hide?: "image" | "audio",
 ): Promise<number> {
   const { model } = await trained(tf, set, test, settings);
-  const { metrics } = evaluateFusion(tf, model, test, CLASSES, hide);
+  const { metrics } = await evaluateFusion(
+    tf,
+    model,
+    sourceOf(test),
+    CLASSES,
+    hide === undefined ? {} : { hide },
+  );
   model.dispose();
   return metrics.uar;
 }
@@ -77,7 +91,7 @@ describe("what is learnt", () => {
     const recallOfRare = async (classWeights: "balanced" | "none"): Promise<number> => {
       const [set, test] = [rare(1), rare(2)];
       const { model } = await trained(tf, set, test, { epochs: 3, classWeights });
-      const { metrics } = evaluateFusion(tf, model, test, CLASSES);
+      const { metrics } = await evaluateFusion(tf, model, sourceOf(test), CLASSES);
       model.dispose();
       return metrics.recall[CLASSES[1]!]!;
     };
@@ -105,19 +119,19 @@ describe("the seed", () => {
 
 describe("the run", () => {
   it("keeps no tensor: not in a step, an evaluation or a saved copy of the weights", async () => {
-    const model = createFusion(tf, SHAPE, initialWeights(SHAPE, createRandom(1)));
+    const model = freshModel(tf);
     const held = () => ({ ...tf.memory(), buffers: tf.engine().backend.numDataIds() });
     const before = held();
     const run = () =>
       trainFusion(tf, model, {
         settings: { ...SETTINGS, epochs: 1, modalityDropout: 0.2 },
         classes: CLASSES,
-        train,
-        val,
+        train: sourceOf(train),
+        val: sourceOf(val),
         onEpoch: () => {},
       });
     await run();
-    evaluateFusion(tf, model, val, CLASSES, "image");
+    await evaluateFusion(tf, model, sourceOf(val), CLASSES, { hide: "image", having: "audio" });
     model.weights();
     expect(held()).toMatchObject({ numTensors: before.numTensors, buffers: before.buffers });
     model.dispose();
@@ -154,14 +168,14 @@ describe("the run", () => {
   });
 
   it("stops between two steps when it is told to", async () => {
-    const model = createFusion(tf, SHAPE, initialWeights(SHAPE, createRandom(1)));
+    const model = freshModel(tf);
     const controller = new AbortController();
     let steps = 0;
     const running = trainFusion(tf, model, {
       settings: SETTINGS,
       classes: CLASSES,
-      train,
-      val,
+      train: sourceOf(train),
+      val: sourceOf(val),
       onEpoch: () => {},
       onStep: () => {
         steps += 1;
@@ -189,5 +203,62 @@ describe("the run", () => {
       true,
     );
     model.dispose();
+  });
+});
+
+describe("what is measured", () => {
+  const set = planted({ rows: 40, seed: 3, withoutImage: (row) => row % 3 === 0 });
+  const kept = [...set.classIds.keys()].filter((row) => row % 3 !== 0);
+  const having: LabelledSet = {
+    dataset: selectRows(set.dataset, kept),
+    classIds: Int32Array.from(kept, (row) => set.classIds[row]!),
+  };
+  const measure = async (measured: LabelledSet, condition?: Condition) => {
+    const model = freshModel(tf);
+    const result = await evaluateFusion(tf, model, sourceOf(measured), CLASSES, condition);
+    model.dispose();
+    return result;
+  };
+
+  it("a hidden modality is one that nobody has", async () => {
+    const image = { ...set.dataset.image!, present: new Uint8Array(40) };
+    const nobody = await measure({ ...set, dataset: { ...set.dataset, image } });
+    expect(await measure(set, { hide: "image" })).toEqual(nobody);
+    expect(await measure(set)).not.toEqual(nobody);
+  });
+
+  it("hiding takes nothing from the set itself", async () => {
+    const model = freshModel(tf);
+    const source = sourceOf(set);
+    const before = await evaluateFusion(tf, model, source, CLASSES);
+    await evaluateFusion(tf, model, source, CLASSES, { hide: "image" });
+    expect(await evaluateFusion(tf, model, source, CLASSES)).toEqual(before);
+    model.dispose();
+  });
+
+  it("the rows that have a modality alone are as a set of just those", async () => {
+    const [some, alone] = [await measure(set, { having: "image" }), await measure(having)];
+    expect(some.probabilities).toHaveLength(kept.length * CLASSES.length);
+    // float32 sums, which a backend may take in another order for a batch of another size
+    expect(some.probabilities).toBeAllClose(alone.probabilities, { rtol: 1e-5, atol: 1e-7 });
+    expect([some.loss]).toBeAllClose([alone.loss], { rtol: 1e-5, atol: 0 });
+    expect(some.metrics).toEqual(alone.metrics);
+  });
+
+  it("rows are all measured where they need more than one batch", async () => {
+    const many = planted({ rows: 1100 });
+    const { probabilities, metrics } = await measure(many);
+    expect(probabilities).toHaveLength(1100 * CLASSES.length);
+    const counted = metrics.confusion.flat().reduce((a, b) => a + b, 0);
+    expect(counted).toBe(1100);
+    const last = [...many.classIds.keys()].slice(1024);
+    const tail = await measure({
+      dataset: selectRows(many.dataset, last),
+      classIds: many.classIds.slice(1024),
+    });
+    expect(probabilities.subarray(1024 * CLASSES.length)).toBeAllClose(tail.probabilities, {
+      rtol: 1e-5,
+      atol: 1e-7,
+    });
   });
 });

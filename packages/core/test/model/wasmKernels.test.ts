@@ -1,5 +1,5 @@
 import type { Tensor } from "@tensorflow/tfjs";
-import { type Tf, loadTensorFlow } from "@emotion-service/core/model/backend";
+import { type Tf, kernelHost, loadTensorFlow } from "@emotion-service/core/model/backend";
 import { registerWasmKernels } from "@emotion-service/core/model/wasmKernels";
 import { createRandom, normal } from "@emotion-service/core/random";
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
@@ -27,6 +27,7 @@ const SHAPES: [a: number[], b: number[], m: number, k: number, n: number][] = [
   [[3], [3], 4, 5, 6],
   [[1], [3], 4, 5, 6],
   [[2, 3], [2, 3], 3, 2, 4],
+  [[], [], 6, 1100, 9], // more than is multiplied at a time
 ];
 const TRANSPOSES = [
   [false, false],
@@ -51,7 +52,34 @@ describe("matMul on wasm is the cpu backend's", () => {
     await tf.setBackend("cpu");
     const cpu = product();
     expect(wasm.shape).toEqual(cpu.shape);
-    // sums of up to 64 float32 products in another order
+    // sums of up to 1,100 float32 products in another order
+    expect(wasm.data).toBeAllClose(cpu.data, { rtol: 1e-5, atol: k > 64 ? 1e-4 : 1e-5 });
+  });
+});
+
+describe("sum on wasm is the cpu backend's", () => {
+  it.each<[shape: number[], axes: number[], keepDims: boolean]>([
+    [[5, 3], [0], false],
+    [[5, 3], [0], true],
+    [[2, 3, 4, 5], [0, 1, 2], false],
+    [[2, 3, 4, 5], [2, 0, 1], true],
+    [[2, 3, 4, 5], [0], false],
+    [[700, 6], [0], false],
+    [[5, 3], [1], false], // not of the leading axes: the backend's own
+    [[5, 3], [0, 1], false],
+    [[4], [0], false],
+  ])("%j over %j, keepDims %s", async (shape, axes, keepDims) => {
+    const values = numbers(shape);
+    const sum = (): { shape: number[]; data: ArrayLike<number> } =>
+      tf.tidy(() => {
+        const result = tf.sum(tf.tensor(values, shape), axes, keepDims);
+        return { shape: result.shape, data: result.dataSync() };
+      });
+    const wasm = sum();
+    await tf.setBackend("cpu");
+    const cpu = sum();
+    expect(wasm.shape).toEqual(cpu.shape);
+    // sums of up to 700 float32 values in another order
     expect(wasm.data).toBeAllClose(cpu.data, { rtol: 1e-5, atol: 1e-5 });
   });
 });
@@ -69,6 +97,6 @@ it("leaves nothing in the backend's memory", () => {
 
 it("registers once, however often it is asked to", () => {
   const kernel = tf.getKernel("BatchMatMul", "wasm");
-  registerWasmKernels(tf);
+  registerWasmKernels(tf, kernelHost(tf)!);
   expect(tf.getKernel("BatchMatMul", "wasm")).toBe(kernel);
 });

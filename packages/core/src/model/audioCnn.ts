@@ -1,0 +1,53 @@
+import { type Graph, createGraphBuilder } from "./graph.ts";
+
+/** Filters of each block; a block halves time and frequency. */
+const FILTERS = [16, 32, 64, 128];
+const EMBEDDING = 128;
+const DROPOUT = 0.3;
+const KERNEL = {
+  size: [3, 3],
+  strides: [1, 1],
+  padding: { top: 1, bottom: 1, left: 1, right: 1 },
+} as const;
+const HALVE = {
+  size: [2, 2],
+  strides: [2, 2],
+  padding: { top: 0, bottom: 0, left: 0, right: 0 },
+} as const;
+
+export interface AudioCnnShape {
+  /** Mel bands, a multiple of 16. */
+  readonly mels: number;
+  readonly classes: number;
+}
+
+/** The names of its inputs. */
+export const AUDIO_FRAMES = "audio_frames";
+export const AUDIO_MASK = "audio_mask";
+
+/**
+ * A convolutional network on log-mel sequences of any length: [B, T, mels] and a mask [B, T] that is 1 within each clip →
+ * the scores of the classes before softmax. The mask is honoured at each block and by the mean over time, so that a clip
+ * has the same scores however long the padding behind it is. The layer `embedding.relu` is its embedding, [B, 128].
+ */
+export function audioCnnGraph({ mels, classes }: AudioCnnShape): Graph {
+  const net = createGraphBuilder();
+  const mask = net.input(AUDIO_MASK, [null, null]);
+  let x = net.standardise("audio", net.input(AUDIO_FRAMES, [null, null, mels])); // [B, T, M]
+  x = net.maskTime("audio.mask", x, mask, 1);
+  x = net.reshape("audio.picture", x, [null, null, mels, 1]); // [B, T, M, 1]
+  let every = 1;
+  for (const [i, filters] of FILTERS.entries()) {
+    const name = `block${i + 1}`;
+    x = net.batchNorm(`${name}.norm`, net.conv2d(`${name}.conv`, x, filters, KERNEL));
+    x = net.maxPool2d(`${name}.pool`, net.relu(`${name}.relu`, x), HALVE); // [B, T / 2, M / 2, F]
+    every *= 2;
+    x = net.maskTime(`${name}.mask`, x, mask, every);
+  }
+  const left = mels / every;
+  x = net.reshape("sequence", x, [null, null, left * (FILTERS.at(-1) ?? 0)]); // [B, T / 16, M / 16 · F]
+  x = net.meanTime("mean", x, mask, every); // [B, M / 16 · F]
+  x = net.relu("embedding.relu", net.dense("embedding", x, EMBEDDING)); // [B, 128]
+  x = net.dropout("embedding.dropout", x, DROPOUT);
+  return net.build(net.dense("classes", x, classes));
+}

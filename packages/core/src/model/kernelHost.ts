@@ -1,0 +1,204 @@
+import type { KernelBackend, TensorInfo, Variable } from "@tensorflow/tfjs";
+import type { Tf } from "./backend.ts";
+import {
+  type Address,
+  type TrainingKernel,
+  type WasmMemory,
+  createMemory,
+  loadTrainingKernel,
+} from "./trainingKernel.ts";
+
+/** Where the arrays of one call lie. */
+export interface Places {
+  readonly inputs: readonly Address[];
+  readonly outputs: readonly Address[];
+  /** As many bytes as were asked for. */
+  readonly room: Address;
+}
+
+/** Writes 32-bit whole numbers into the kernel's memory. */
+export type WriteIntegers = (address: Address, values: readonly number[]) => void;
+
+/** The training kernel, at home in the memory of a TensorFlow.js backend or beside it. */
+export interface KernelHost {
+  readonly kernel: TrainingKernel;
+  readonly writeIntegers: WriteIntegers;
+  /**
+   * Calls the kernel on tensors of 32-bit floats.
+   * @param outputs shapes of the tensors to be made
+   * @param roomBytes room for what is needed in between
+   */
+  call(
+    inputs: readonly TensorInfo[],
+    outputs: readonly (readonly number[])[],
+    roomBytes: number,
+    work: (kernel: TrainingKernel, places: Places) => void,
+  ): TensorInfo[];
+  /** Where the values of a tensor are; good until the next call of anything. */
+  addressOf(tensor: TensorInfo): Address;
+  /** Zeros that stay until they are released. */
+  reserve(bytes: number): Address;
+  release(address: Address): void;
+  /** The values of a variable, where the kernel may change them; {@link publish} then makes them the variable's. */
+  hold(variable: Variable): Address;
+  publish(variable: Variable, address: Address): void;
+  letGo(address: Address): void;
+}
+
+/** What the wasm backend keeps, of what is used here. */
+interface WasmBackend extends KernelBackend {
+  readonly wasm: {
+    readonly asm: {
+      readonly memory: WasmMemory;
+      malloc(bytes: number): Address;
+      free(address: Address): void;
+    };
+  };
+  readonly dataIdMap: { get(dataId: object): { readonly memoryOffset: Address } };
+  makeOutput(shape: number[], dtype: "float32"): TensorInfo;
+}
+
+/** In the wasm backend's own memory: nothing is copied. */
+export function hostInWasm(tf: Tf): KernelHost {
+  const backend = tf.backend() as WasmBackend;
+  const { wasm } = backend;
+  const kernel = loadTrainingKernel(wasm.asm.memory);
+  const addressOf = ({ dataId }: TensorInfo): Address => backend.dataIdMap.get(dataId).memoryOffset;
+  const reserve = (bytes: number): Address => {
+    const address = wasm.asm.malloc(bytes);
+    if (address === 0) throw new Error(`no memory is left for ${bytes} bytes`);
+    new Uint8Array(wasm.asm.memory.buffer, address, bytes).fill(0);
+    return address;
+  };
+  let room = { address: 0, bytes: 0 };
+  const roomOf = (bytes: number): Address => {
+    if (bytes > room.bytes) {
+      if (room.bytes > 0) wasm.asm.free(room.address);
+      room = { address: reserve(bytes), bytes };
+    }
+    return room.address;
+  };
+  const nothing = (): void => {};
+  return {
+    kernel,
+    writeIntegers: integerWriter(wasm.asm.memory),
+    addressOf,
+    reserve,
+    release: (address) => wasm.asm.free(address),
+    hold: addressOf, // in place
+    publish: nothing,
+    letGo: nothing,
+    call: (inputs, outputs, roomBytes, work) => {
+      const made = outputs.map((shape) => backend.makeOutput([...shape], "float32"));
+      const address = roomOf(roomBytes);
+      work(kernel, { inputs: inputs.map(addressOf), outputs: made.map(addressOf), room: address });
+      return made;
+    },
+  };
+}
+
+/** Arrays start at the bounds of cache lines, bytes. */
+const LINE = 64;
+const PAGE = 65_536;
+
+/** In a memory of its own, for a backend whose tensors are in the processor's memory: values are copied in and out. */
+export function hostBeside(tf: Tf): KernelHost {
+  const backend = tf.backend();
+  const memory = createMemory();
+  const kernel = loadTrainingKernel(memory);
+  const regions = createRegions(memory);
+  const copyIn = ({ dataId }: TensorInfo, address: Address): void =>
+    new Float32Array(memory.buffer).set(backend.readSync(dataId) as Float32Array, address / 4);
+  const copyOut = (address: Address, shape: readonly number[]): Float32Array =>
+    new Float32Array(memory.buffer.slice(address, address + bytesOf(shape)));
+  const staged = (tensor: TensorInfo): Address => {
+    const address = regions.passing(bytesOf(tensor.shape))[0] ?? 0;
+    copyIn(tensor, address);
+    return address;
+  };
+  return {
+    kernel,
+    writeIntegers: integerWriter(memory),
+    addressOf: staged,
+    reserve: (bytes) => {
+      const address = regions.reserve(bytes);
+      new Uint8Array(memory.buffer, address, bytes).fill(0);
+      return address;
+    },
+    release: regions.release,
+    hold: (variable) => {
+      const address = regions.reserve(bytesOf(variable.shape));
+      copyIn(variable, address);
+      return address;
+    },
+    publish: (variable, address) => {
+      const updated = tf.tensor(copyOut(address, variable.shape), variable.shape);
+      variable.assign(updated);
+      updated.dispose();
+    },
+    letGo: regions.release,
+    call: (inputs, outputs, roomBytes, work) => {
+      const sizes = [...inputs.map(({ shape }) => bytesOf(shape)), ...outputs.map(bytesOf)];
+      const addresses = regions.passing(...sizes, roomBytes);
+      const places: Places = {
+        inputs: addresses.slice(0, inputs.length),
+        outputs: addresses.slice(inputs.length, -1),
+        room: addresses.at(-1) ?? 0,
+      };
+      for (const [i, input] of inputs.entries()) copyIn(input, places.inputs[i] ?? 0);
+      work(kernel, places);
+      return outputs.map((shape, i) => {
+        const values = copyOut(places.outputs[i] ?? 0, shape);
+        const dataId = backend.write(values, [...shape], "float32");
+        return { dataId, shape: [...shape], dtype: "float32" };
+      });
+    },
+  };
+}
+
+/** Hands out a memory: what is reserved lies at its bottom, what is good for one call above. */
+function createRegions(memory: WasmMemory) {
+  let bottom = LINE;
+  const free = new Map<number, Address[]>(); // by size
+  const sizes = new Map<Address, number>();
+  const round = (bytes: number): number => Math.ceil(bytes / LINE) * LINE;
+  const growTo = (end: number): void => {
+    const lacking = end - memory.buffer.byteLength;
+    // A reserve beside what is lacking: each growth costs a new view of the whole.
+    if (lacking > 0) memory.grow(Math.ceil((lacking + end / 2) / PAGE));
+  };
+  return {
+    reserve: (bytes: number): Address => {
+      const size = round(bytes);
+      const again = free.get(size)?.pop();
+      if (again !== undefined) return again;
+      const address = bottom;
+      bottom += size;
+      growTo(bottom);
+      sizes.set(address, size);
+      return address;
+    },
+    release: (address: Address): void => {
+      const size = sizes.get(address) ?? 0;
+      free.set(size, [...(free.get(size) ?? []), address]);
+    },
+    passing: (...bytes: readonly number[]): Address[] => {
+      let end = bottom;
+      const addresses = bytes.map((size) => {
+        const address = end;
+        end += round(size);
+        return address;
+      });
+      growTo(end);
+      return addresses;
+    },
+  };
+}
+
+function integerWriter(memory: WasmMemory): WriteIntegers {
+  return (address, values) => new Int32Array(memory.buffer, address, values.length).set(values);
+}
+
+function bytesOf(shape: readonly number[]): number {
+  return 4 * shape.reduce((a, b) => a * b, 1);
+}
