@@ -9,13 +9,21 @@
  * CUDA where there is an NVIDIA GPU), and the addon is compiled against it (g++ and make). Ends by training a step on it.
  */
 import { createRequire } from "node:module";
-import { existsSync, mkdirSync, rmSync, symlinkSync } from "node:fs";
+import { existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { isMain, root, run, step } from "./setup.mjs";
 
 const TENSORFLOW = "2.21.0";
 /** Where the wheel goes. */
 const wheels = join(root, ".cache/native-tensorflow");
+/**
+ * An addon that is loaded before the other: libtensorflow tells of itself on stderr as it is loaded, whatever
+ * TF_CPP_MIN_LOG_LEVEL says.
+ */
+const QUIET = `#include "absl/log/globals.h"
+static const bool quiet = (absl::SetMinLogLevel(absl::LogSeverityAtLeast::kError), true);
+extern "C" __attribute__((visibility("default"))) void* napi_register_module_v1(void*, void* exports) { return exports; }
+`;
 
 if (isMain(import.meta.url)) process.exitCode = (await main(process.argv.slice(2))) ? 0 : 1;
 
@@ -150,7 +158,7 @@ async function compileAddon(folder) {
   const require = createRequire(join(folder, "package.json"));
   const nodeGyp = (await run("npm", ["config", "get", "node-gyp"])).stdout.trim();
   const headers = dirname(dirname(process.execPath));
-  return run(
+  const built = await run(
     process.execPath,
     [require.resolve("@mapbox/node-pre-gyp/bin/node-pre-gyp"), "install", "--build-from-source"],
     {
@@ -166,6 +174,17 @@ async function compileAddon(folder) {
       },
     },
   );
+  return built.ok ? compileQuiet(folder, library) : built;
+}
+
+function compileQuiet(folder, library) {
+  const source = join(wheels, "quiet.cc");
+  writeFileSync(source, QUIET);
+  const target = join(folder, "lib/quiet.node");
+  const include = `-I${join(library, "include")}`;
+  const link = [`-L${library}`, "-l:libtensorflow_framework.so.2", `-Wl,-rpath,${library}`];
+  const flags = ["-shared", "-fPIC", "-O1", "-std=c++17", include];
+  return run("g++", [...flags, source, ...link, "-o", target], { timeoutMs: 120_000 });
 }
 
 /** Trains a step on the binding, in a process of its own. */

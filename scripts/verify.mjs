@@ -5,6 +5,21 @@ import { compile, install, isMain, nodeProblem, root, run, step } from "./setup.
 
 const reportPath = join(root, "node_modules/.cache/verify/vitest.json");
 const pythonFolder = join(root, ".cache/python");
+/** Our own Python's interpreter. */
+const ours = join(pythonFolder, process.platform === "win32" ? "Scripts/python.exe" : "bin/python");
+const PIP_INSTALL = [
+  "-m",
+  "pip",
+  "install",
+  "--quiet",
+  "--disable-pip-version-check",
+  "--retries",
+  "1",
+  "--timeout",
+  "10",
+  "--only-binary",
+  ":all:",
+];
 
 if (isMain(import.meta.url)) process.exitCode = (await verify()) ? 0 : 1;
 
@@ -22,6 +37,9 @@ async function verify() {
   const python = await step("h5py", findPython);
   if (python.interpreter === undefined)
     console.log(`SKIPPED: h5py read-back (no Python with h5py: ${python.cause})`);
+  const onnx = await step("onnx", () => findOnnx(python.interpreter));
+  if (onnx.cause !== undefined)
+    console.log(`SKIPPED: ONNX check (no Python with onnx and onnxruntime: ${onnx.cause})`);
   const tests = await runTests(python.interpreter);
   const passed = checks.filter(({ ok }) => ok).length;
   return sumUp({
@@ -79,23 +97,45 @@ export function countTests(report, endedWell) {
  * EMOTION_SERVICE_PYTHON, ours in .cache/python, else tries to make that. Optional, so it never fails the run.
  */
 async function findPython() {
+  const answer = createAnswer();
+  for (const interpreter of [process.env.EMOTION_SERVICE_PYTHON, ours])
+    if (interpreter && (await importsH5py(interpreter)).ok)
+      return answer({ interpreter, word: "found" });
+  const cause = await makePython();
+  if (cause === undefined) return answer({ interpreter: ours, word: "installed" });
+  return answer({ word: "none", cause });
+}
+
+/**
+ * Sees whether that Python has onnx and onnxruntime, to check the networks that we write; installs them in ours, never in
+ * another one. Optional too.
+ */
+async function findOnnx(interpreter) {
+  const answer = createAnswer();
+  if (interpreter === undefined) return answer({ word: "none", cause: "no Python" });
+  const check = ["-c", "import onnx, onnxruntime"];
+  const found = await run(interpreter, check, { timeoutMs: 30_000 });
+  if (found.ok) return answer({ word: "found" });
+  const getThem = [...PIP_INSTALL, "onnx", "onnxruntime"];
+  const cause =
+    interpreter === ours
+      ? await firstFailure([
+          [ours, getThem, 180_000],
+          [ours, check, 30_000],
+        ])
+      : lastLine(found, interpreter);
+  return answer(cause === undefined ? { word: "installed" } : { word: "none", cause });
+}
+
+/** What an optional step answers: it is well whatever it found, and took as long as it took. */
+function createAnswer() {
   const started = performance.now();
-  const answer = (found) => ({
+  return (found) => ({
     ok: true,
     output: "",
     seconds: (performance.now() - started) / 1000,
     ...found,
   });
-  const ours = join(
-    pythonFolder,
-    process.platform === "win32" ? "Scripts/python.exe" : "bin/python",
-  );
-  for (const interpreter of [process.env.EMOTION_SERVICE_PYTHON, ours])
-    if (interpreter && (await importsH5py(interpreter)).ok)
-      return answer({ interpreter, word: "found" });
-  const cause = await makePython(ours);
-  if (cause === undefined) return answer({ interpreter: ours, word: "installed" });
-  return answer({ word: "none", cause });
 }
 
 function importsH5py(interpreter) {
@@ -103,29 +143,26 @@ function importsH5py(interpreter) {
 }
 
 /** Makes .cache/python with h5py; returns why that failed, or undefined. */
-async function makePython(ours) {
+async function makePython() {
   rmSync(pythonFolder, { recursive: true, force: true });
-  const pip = [
-    "-m",
-    "pip",
-    "install",
-    "--quiet",
-    "--disable-pip-version-check",
-    "--retries",
-    "1",
-    "--timeout",
-    "10",
-  ];
-  const attempts = [
+  const cause = await firstFailure([
     ["python3", ["-m", "venv", pythonFolder], 60_000],
-    [ours, [...pip, "--only-binary", ":all:", "h5py", "numpy"], 120_000],
+    [ours, [...PIP_INSTALL, "h5py", "numpy"], 120_000],
     [ours, ["-c", "import h5py, numpy"], 30_000],
-  ];
+  ]);
+  if (cause !== undefined) rmSync(pythonFolder, { recursive: true, force: true });
+  return cause;
+}
+
+/** Runs programs until one fails; returns the last line of what that said, or undefined. */
+async function firstFailure(attempts) {
   for (const [program, args, timeoutMs] of attempts) {
-    const { ok, output } = await run(program, args, { timeoutMs });
-    if (ok) continue;
-    rmSync(pythonFolder, { recursive: true, force: true });
-    return output.trim().split("\n").at(-1) || `${program} failed`;
+    const result = await run(program, args, { timeoutMs });
+    if (!result.ok) return lastLine(result, program);
   }
   return undefined;
+}
+
+function lastLine({ output }, program) {
+  return output.trim().split("\n").at(-1) || `${program} failed`;
 }

@@ -4,15 +4,22 @@ import { resolve } from "node:path";
 
 const OURS = resolve(import.meta.dirname, "../.cache/python/bin/python");
 
-/**
- * A Python that has h5py, to read our files with the library that the Python service uses: the one that `npm run
- * verify` names in EMOTION_SERVICE_PYTHON, else the one it made in .cache/python; undefined when there is none.
- */
+/** A Python that has h5py, to read our files with the library that the Python service uses; undefined: there is none. */
 export function h5pyPython(): string | undefined {
+  return pythonThatImports("h5py");
+}
+
+/** A Python that has onnx and onnxruntime, to check and run the networks that we write; undefined: there is none. */
+export function onnxPython(): string | undefined {
+  return pythonThatImports("onnx, onnxruntime");
+}
+
+/** The Python that `npm run verify` names in EMOTION_SERVICE_PYTHON, else the one that it made in .cache/python. */
+function pythonThatImports(modules: string): string | undefined {
   const named = process.env["EMOTION_SERVICE_PYTHON"];
-  if (named !== undefined && named !== "") return named;
-  if (!existsSync(OURS)) return undefined;
-  return spawnSync(OURS, ["-c", "import h5py"]).status === 0 ? OURS : undefined;
+  const python = named === undefined || named === "" ? OURS : named;
+  if (python === OURS && !existsSync(OURS)) return undefined;
+  return spawnSync(python, ["-c", `import ${modules}`]).status === 0 ? python : undefined;
 }
 
 /** Runs a Python program that prints JSON, and returns what it printed; `args` are its sys.argv[1:]. */

@@ -1,4 +1,4 @@
-/** The inner loops of the audio features, for WebAssembly with 128-bit SIMD. Addresses are bytes in the one memory. */
+/** The inner loops of the audio features and of resizing pictures, for WebAssembly with 128-bit SIMD. Addresses are bytes in the one memory. */
 export {
   loadFrames,
   multiply,
@@ -10,6 +10,7 @@ export {
   radix5,
 } from "./fft";
 export { decibels, maximum, melBands, toDecibels } from "./mel";
+export { resizeColumns, resizeRows } from "./resize";
 export { divide, energies, pcm16ToMono, peak, polyphase, polyphaseBetween } from "./samples";
 
 /** Memory of so many bytes, on a multiple of 16. */

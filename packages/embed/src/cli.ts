@@ -4,6 +4,10 @@ import { createProgress } from "@emotion-service/core/cli/progress";
 import type { CliIo } from "@emotion-service/core/cli/run";
 import { FACE_CROPS } from "@emotion-service/core/face/faceCrop";
 
+const BATCH_SIZE = 8;
+/** ResNet-18's threads wait for each other at every layer: the larger the batch the less, until memory tells. */
+const RESNET18_BATCH_SIZE = 16;
+
 /** The flags of embed; the action calls embed. */
 export function createProgram(io: CliIo) {
   return new Command("embed")
@@ -20,21 +24,31 @@ export function createProgram(io: CliIo) {
     .requiredOption("--out_h5 <file>", "output HDF5 file")
     .option(
       "--model <name>",
-      "encoder: auto (face for pictures, audio_stats for sound), face, audio_stats",
+      "encoder: auto (face for pictures, audio_stats for sound), face, resnet18, audio_stats",
       "auto",
+    )
+    .option(
+      "--weights <file>",
+      "resnet18: a state dict of PyTorch (.pth, .safetensors), or random (default: the published one, from a cache or downloaded once)",
+    )
+    .addOption(
+      new Option("--device <device>", "resnet18: where the network runs; auto is cpu")
+        .choices(["auto", "cpu", "cuda"] as const)
+        .default("auto" as const),
     )
     .addOption(
       new Option(
         "--face_crop <rule>",
-        "on: find, level and cut out the face; off: pictures are aligned faces; auto: decides by size and shape",
+        "on: find, level and cut out the face; off: pictures are aligned faces; auto: decides by size and shape (resnet18: takes whole pictures, as off)",
       )
         .choices(FACE_CROPS)
         .default("auto" as const),
     )
     .addOption(
-      new Option("--batch_size <n>", "pictures a forward pass")
-        .default(8)
-        .argParser(integerIn(1, 4096)),
+      new Option(
+        "--batch_size <n>",
+        `pictures a forward pass (default: ${BATCH_SIZE}; resnet18: ${RESNET18_BATCH_SIZE})`,
+      ).argParser(integerIn(1, 4096)),
     )
     .addOption(workersOption("worker threads"))
     .option(
@@ -53,10 +67,17 @@ export function createProgram(io: CliIo) {
         audioDir: flags.audio_dir,
         outH5: flags.out_h5,
         model: flags.model,
+        weights: flags.weights,
+        device: flags.device,
+        env: process.env,
         faceCrop: flags.face_crop,
-        batchSize: flags.batch_size,
+        batchSize:
+          flags.batch_size ?? (flags.model === "resnet18" ? RESNET18_BATCH_SIZE : BATCH_SIZE),
         workers: flags.workers,
         manifestName: flags.manifest_name,
+        onNotice: (line) => {
+          if (!flags.quiet) io.stderr.write(`${line}\n`);
+        },
         onProgress: progress.report,
         signal: io.signal,
       }).finally(progress.end);

@@ -13,6 +13,9 @@ import {
   type Split,
   writeEmbeddings,
 } from "@emotion-service/core/hdf5/embeddings";
+import type { PictureEncoderOptions } from "@emotion-service/core/image/pictureEncoder";
+import type { Device } from "@emotion-service/core/onnx/session";
+import { embedPictures } from "./embedPictures.ts";
 import {
   type Embedded,
   type EmbedRun,
@@ -29,9 +32,16 @@ export interface EmbedOptions extends EmbedRun {
   readonly audioH5: string | undefined;
   readonly audioDir: string | undefined;
   readonly outH5: string;
-  /** auto, face, audio_stats; others come with an error that says why not */
+  /** auto, face, resnet18, audio_stats; others come with an error that says why not */
   readonly model: string;
+  /** Of resnet18: a file, "random", or undefined for the published ones. */
+  readonly weights: string | undefined;
+  /** What resnet18 runs on. */
+  readonly device: Device;
+  /** Where caches of weights lie is in the environment. */
+  readonly env: PictureEncoderOptions["env"];
   readonly manifestName: string | undefined;
+  readonly onNotice: (line: string) => void;
 }
 
 export interface EmbedSummary {
@@ -87,14 +97,16 @@ function chooseInput(options: EmbedOptions): Input {
       { hint: "run it once for the pictures and once for the sound" },
     );
   if (imagesDir !== undefined) {
-    requireModel(options.model, "face", "pictures");
+    const model = chooseModel(options.model, ["face", "resnet18"], "pictures");
+    if (model !== "resnet18") refuseNetworkFlags(options, model);
     const paths = listFiles(imagesDir, IMAGE_EXTENSIONS, "--images_dir");
+    const run = model === "resnet18" ? embedByResnet18 : embedImages;
     return {
       files: paths.map((path) => join(imagesDir, path)),
-      run: () => embedImages(imagesDir, paths, options),
+      run: () => run(imagesDir, paths, options),
     };
   }
-  requireModel(options.model, "audio_stats", "sound");
+  refuseNetworkFlags(options, chooseModel(options.model, ["audio_stats"], "sound"));
   if (audioDir !== undefined) {
     const paths = listFiles(audioDir, AUDIO_EXTENSIONS, "--audio_dir");
     return {
@@ -107,20 +119,46 @@ function chooseInput(options: EmbedOptions): Input {
 }
 
 /** Models that the pipeline knows by name and that this version does not have. */
-const NOT_YET: Readonly<Record<string, string>> = {
-  resnet18: "face",
-  audio_cnn: "audio_stats",
-};
+const NOT_YET: Readonly<Record<string, string>> = { audio_cnn: "audio_stats" };
 
-function requireModel(model: string, only: string, input: string): void {
-  if (model === "auto" || model === only) return;
+/** The model asked for, of those for this input; auto is the first. */
+function chooseModel(model: string, models: readonly [string, ...string[]], input: string): string {
+  if (model === "auto") return models[0];
+  if (models.includes(model)) return model;
   if (NOT_YET[model] !== undefined || model.endsWith(".onnx"))
     throw new UserError(
       "E_UNAVAILABLE",
       `--model ${model}: this version cannot run it (a random, untrained network would be no help)`,
-      { hint: `use --model ${NOT_YET[model] ?? only}` },
+      { hint: `use --model ${NOT_YET[model] ?? models[0]}` },
     );
-  throw new UserError("E_FLAG", `--model ${model}: must be ${only} (or auto) for ${input}`);
+  throw new UserError(
+    "E_FLAG",
+    `--model ${model}: must be ${models.join(" or ")} (or auto) for ${input}`,
+  );
+}
+
+/** A flag that a model does not heed must not look as if it did. */
+function refuseNetworkFlags({ weights, device }: EmbedOptions, model: string): void {
+  const flag = weights === undefined ? `--device ${device}` : "--weights";
+  if (weights === undefined && (device === "auto" || device === "cpu")) return;
+  throw new UserError("E_FLAG", `${flag}: is for --model resnet18, the model is ${model}`, {
+    hint: "leave the flag out, or add --model resnet18",
+  });
+}
+
+async function embedByResnet18(
+  folder: string,
+  paths: readonly string[],
+  options: EmbedOptions,
+): Promise<Embedded> {
+  const { loadResnet18Encoder } = await import("@emotion-service/core/image/resnet18Encoder");
+  const faceCrop = options.faceCrop === "on" ? "on" : "off"; // auto: as Python services do
+  const encoder = await loadResnet18Encoder({ ...options, faceCrop });
+  try {
+    return await embedPictures(encoder, folder, paths, options);
+  } finally {
+    await encoder.dispose();
+  }
 }
 
 function refuseNoRows(rows: readonly EmbeddedRow[]): void {

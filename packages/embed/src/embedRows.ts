@@ -17,6 +17,7 @@ export interface EmbedRun {
   /** Pictures a forward pass. */
   readonly batchSize: number;
   readonly workers: number;
+  readonly onNotice?: (line: string) => void;
   readonly onProgress?: OnProgress;
   readonly signal?: AbortSignal | undefined;
 }
@@ -55,10 +56,16 @@ export async function embedImages(
     settings,
     workers: options.workers,
     signal: options.signal,
+    nativeCode: true,
   });
   const rows: EmbeddedRow[] = [];
+  const notices = new Set<string>(); // every worker says the same
   let batch = 0;
   for await (const outcome of outcomes) {
+    for (const line of outcome.ok ? outcome.value.notices : []) {
+      if (!notices.has(line)) options.onNotice?.(line);
+      notices.add(line);
+    }
     let at = 0;
     for (const [i, path] of (batches[batch] ?? []).entries()) {
       const cause = outcome.ok ? (outcome.value.causes[i] ?? "") : outcome.cause;

@@ -16,13 +16,16 @@ export interface FaceBatch {
   readonly embeddings: Float32Array;
   /** Why a picture has no row; undefined where it has one. [pictures] */
   readonly causes: readonly (string | undefined)[];
+  /** Said when the encoder was loaded. */
+  readonly notices: readonly string[];
 }
 
 const NO_FACE = "no face found (an aligned face wants --face_crop off)";
 
 serveJobs<FaceSettings, readonly string[], FaceBatch>(
   ({ folder, crop }) => {
-    const loading = loadFaceEncoder(crop);
+    const notices: string[] = [];
+    const loading = loadFaceEncoder(crop, { onNotice: (line) => notices.push(line) });
     return async (paths) => {
       const encoder = await loading;
       const faces: RgbImage[] = [];
@@ -38,8 +41,9 @@ serveJobs<FaceSettings, readonly string[], FaceBatch>(
       );
       for (const { face } of causes) if (face !== undefined) faces.push(face);
       return {
-        embeddings: encoder.embed(faces),
+        embeddings: await encoder.embed(faces),
         causes: causes.map(({ cause }) => cause),
+        notices: notices.splice(0),
       };
     };
   },

@@ -1,6 +1,9 @@
 import { mkdirSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { writeCheckpoint } from "@emotion-service/core/model/checkpoint";
+import { checkpointShape, writeCheckpoint } from "@emotion-service/core/model/checkpoint";
+import { fusionGraph } from "@emotion-service/core/model/fusion";
+import { initialWeights, sizeOf } from "@emotion-service/core/model/graph";
+import { createRandom } from "@emotion-service/core/random";
 import { describe, expect, test } from "vitest";
 import { namesIn, runCommand, temporaryFolder } from "../../../test/command.ts";
 import { runInProcess } from "../../../test/inProcess.ts";
@@ -11,18 +14,16 @@ function inspect(...argv: string[]) {
   return runInProcess(createProgram, argv);
 }
 
+const ENCODER = { model: "face", weightsSha256: "none", featureConfig: "{}", dim: 3 };
+const FACTS = { classes: ["angry", "sad"], encoders: { image: ENCODER } };
+const WEIGHTS = initialWeights(fusionGraph(checkpointShape(FACTS)), createRandom(1));
+const PARAMETERS = [...WEIGHTS.values()].reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+
 function modelFolder(): string {
   const folder = join(temporaryFolder(), "multimodal_best");
-  const encoder = { model: "face", weightsSha256: "none", featureConfig: "{}", dim: 3 };
-  const values = (length: number) => new Float32Array(length).fill(0.5);
   writeCheckpoint(folder, {
-    classes: ["angry", "sad"],
-    encoders: { image: encoder },
-    weights: new Map([
-      ["image.mean", { shape: [3], data: values(3) }],
-      ["image.deviation", { shape: [3], data: values(3) }],
-      ["output.kernel", { shape: [3, 2], data: values(6) }],
-    ]),
+    ...FACTS,
+    weights: WEIGHTS,
     matchBy: "label",
     epoch: 4,
     settings: { lr: 0.001 },
@@ -64,19 +65,19 @@ describe("a fusion model", () => {
       "  match_by: label",
       "  settings:\n    lr: 0.001",
       "  metrics:\n    val:\n      uar: 0.5",
-      "output.kernel    [3, 2]  float32",
-      "3 weights, 12 parameters, those of standardisation among them",
+      `${WEIGHTS.size} weights, ${PARAMETERS} parameters, those of standardisation among them`,
     ])
       expect(stdout).toContain(line);
+    expect(stdout).toMatch(/fusion\.dense2\.kernel +\[256, 2\] +float32/);
   });
 
   test("--json, and the model.json itself as the path", async () => {
     const report = JSON.parse((await inspect(join(modelFolder(), "model.json"), "--json")).stdout);
-    expect(report).toMatchObject({ kind: "fusion", parameters: 12, problems: [] });
+    expect(report).toMatchObject({ kind: "fusion", parameters: PARAMETERS, problems: [] });
     expect(report.facts.classes).toEqual(["angry", "sad"]);
     expect(report.weights.at(-1)).toEqual({
-      name: "output.kernel",
-      shape: [3, 2],
+      name: "fusion.dense2.bias",
+      shape: [2],
       dtype: "float32",
     });
   });
@@ -85,7 +86,7 @@ describe("a fusion model", () => {
     const folder = modelFolder();
     truncateSync(join(folder, "weights.bin"), 40);
     expect((await inspect(folder)).stdout).toContain(
-      "weights.bin must have at least 48 bytes, has 40",
+      `weights.bin must have at least ${4 * PARAMETERS} bytes, has 40`,
     );
   });
 });

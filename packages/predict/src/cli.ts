@@ -21,6 +21,10 @@ export function createProgram(io: CliIo) {
       "trained anomaly detector, such as results/anomaly/isolation_forest.json",
     )
     .option(
+      "--weights <file>",
+      "for models trained on resnet18 embeddings: the weights that embed had (default: the published ones, from a cache or downloaded once)",
+    )
+    .option(
       "--csv <file>",
       "also write a row an input: path, emotion, confidence, prob_<name>…, anomaly_score, anomaly_flag",
     )
@@ -51,7 +55,12 @@ export function createProgram(io: CliIo) {
         csv: flags.csv,
         top: flags.top,
         fps: flags.fps,
+        weights: flags.weights,
+        env: process.env,
         onProgress: progress.report,
+        onNotice: (line) => {
+          if (!flags.quiet) io.stderr.write(`${line}\n`);
+        },
         signal: io.signal,
       }).finally(progress.end);
       io.stdout.write(`${JSON.stringify(result, null, flags.json ? undefined : 2)}\n`);

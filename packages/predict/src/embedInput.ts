@@ -1,17 +1,13 @@
-import { audioStats, audioStatsEncoder } from "@emotion-service/core/audio/audioStats";
-import { openSound } from "@emotion-service/core/audio/decode";
-import { createLogMelExtractor } from "@emotion-service/core/audio/logMel";
-import { type LogMelConfig } from "@emotion-service/core/audio/logMelConfig";
+import type { LogMelConfig } from "@emotion-service/core/audio/logMelConfig";
 import { UserError, throwIfAborted } from "@emotion-service/core/errors";
-import { FACE_CROPS, type FaceCrop } from "@emotion-service/core/face/faceCrop";
-import {
-  type FaceEncoder,
-  faceEncoderInfo,
-  loadFaceEncoder,
-} from "@emotion-service/core/face/faceEncoder";
-import { type RgbImage, readImage } from "@emotion-service/core/face/image";
+import type { RgbImage } from "@emotion-service/core/face/image";
 import { type EncoderInfo, requireSameEncoder } from "@emotion-service/core/hdf5/encoder";
-import { videoFrames } from "@emotion-service/core/video/frames";
+import {
+  type ImageEncoder,
+  type ImageEncoderOptions,
+  THIS_INSTALL,
+  loadImageEncoder,
+} from "./imageEncoder.ts";
 
 /** One modality of an input: its embedding, or why there is none (a normal case). */
 export type Embedded =
@@ -22,48 +18,59 @@ export type Embedded =
 export interface InputEncoders {
   image(path: string): Promise<Embedded>;
   audio(path: string): Promise<Embedded>;
-  /** The mean over the faces of a video's frames. */
+  /** The mean over the faces of a video's frames, or over the frames where the encoder takes whole pictures. */
   videoFaces(path: string, fps: number, signal?: AbortSignal): Promise<Embedded>;
 }
 
 /** Frames of a video that go through the network at once. */
 const FRAMES_AT_ONCE = 16;
 
-/** Encoders load when the first input needs them. */
-export function createInputEncoders(encoders: {
-  readonly image?: EncoderInfo;
-  readonly audio?: EncoderInfo;
-}): InputEncoders {
-  let face: Promise<FaceEncoder> | undefined;
-  let sound: ((path: string) => Promise<Embedded>) | undefined;
-  const faceEncoder = (): Promise<FaceEncoder> => (face ??= loadImageEncoder(encoders.image));
+/** Encoders, and the code of their modality, load when the first input needs them. */
+export function createInputEncoders(
+  encoders: { readonly image?: EncoderInfo; readonly audio?: EncoderInfo },
+  options: ImageEncoderOptions,
+): InputEncoders {
+  let image: Promise<ImageEncoder> | undefined;
+  let sound: Promise<(path: string) => Promise<Embedded>> | undefined;
+  const imageEncoder = (info: EncoderInfo): Promise<ImageEncoder> =>
+    (image ??= requireImageEncoder(info, options));
   return {
     image: async (path) =>
-      encoders.image === undefined ? NOT_USED : embedImage(await faceEncoder(), path),
-    audio: async (path) => {
-      if (encoders.audio === undefined) return NOT_USED;
-      return (sound ??= createAudioEncoder(encoders.audio))(path);
-    },
-    videoFaces: async (path, fps, signal) =>
       encoders.image === undefined
         ? NOT_USED
-        : embedVideoFaces(await faceEncoder(), videoFrames(path, fps), signal),
+        : embedImage(await imageEncoder(encoders.image), path),
+    audio: async (path) => {
+      if (encoders.audio === undefined) return NOT_USED;
+      return (await (sound ??= createAudioEncoder(encoders.audio)))(path);
+    },
+    videoFaces: async (path, fps, signal) => {
+      if (encoders.image === undefined) return NOT_USED;
+      const { videoFrames } = await import("@emotion-service/core/video/frames");
+      return embedVideoFaces(await imageEncoder(encoders.image), videoFrames(path, fps), signal);
+    },
   };
 }
 
 const NOT_USED: Embedded = { embedding: undefined, cause: "the models do not use it" };
 
-async function loadImageEncoder(info: EncoderInfo | undefined): Promise<FaceEncoder> {
-  if (info?.model !== "face") throw cannotEmbed("image", info);
-  const { face_crop: crop } = JSON.parse(info.featureConfig) as { face_crop: FaceCrop };
-  const known = FACE_CROPS.find((rule) => rule === crop) ?? "auto";
-  requireSameEncoder(info, faceEncoderInfo(known), THIS_INSTALL);
-  return loadFaceEncoder(known);
+async function requireImageEncoder(
+  info: EncoderInfo,
+  options: ImageEncoderOptions,
+): Promise<ImageEncoder> {
+  const encoder = await loadImageEncoder(info, options);
+  if (encoder === undefined) throw cannotEmbed("image", info);
+  return encoder;
 }
 
-function createAudioEncoder(info: EncoderInfo): (path: string) => Promise<Embedded> {
+async function createAudioEncoder(info: EncoderInfo): Promise<(path: string) => Promise<Embedded>> {
   const { audio: config } = JSON.parse(info.featureConfig) as { audio?: LogMelConfig };
   if (info.model !== "audio_stats" || config === undefined) throw cannotEmbed("audio", info);
+  const [{ audioStats, audioStatsEncoder }, { openSound }, { createLogMelExtractor }] =
+    await Promise.all([
+      import("@emotion-service/core/audio/audioStats"),
+      import("@emotion-service/core/audio/decode"),
+      import("@emotion-service/core/audio/logMel"),
+    ]);
   requireSameEncoder(info, audioStatsEncoder(config), THIS_INSTALL);
   const extract = createLogMelExtractor(config);
   return async (path) => {
@@ -76,8 +83,6 @@ function createAudioEncoder(info: EncoderInfo): (path: string) => Promise<Embedd
   };
 }
 
-const THIS_INSTALL = { expected: "the model", actual: "this installation's encoder" };
-
 function cannotEmbed(modality: string, info: EncoderInfo | undefined): UserError {
   return new UserError(
     "E_SETTINGS",
@@ -86,14 +91,14 @@ function cannotEmbed(modality: string, info: EncoderInfo | undefined): UserError
   );
 }
 
-async function embedImage(encoder: FaceEncoder, path: string): Promise<Embedded> {
-  const face = await encoder.prepare(await readImage(path));
+async function embedImage(encoder: ImageEncoder, path: string): Promise<Embedded> {
+  const face = await encoder.file(path);
   if (face === undefined) return { embedding: undefined, cause: "no face found" };
-  return { embedding: encoder.embed([face]), facts: {} };
+  return { embedding: await encoder.embed([face]), facts: {} };
 }
 
 async function embedVideoFaces(
-  encoder: FaceEncoder,
+  encoder: ImageEncoder,
   pictures: AsyncIterable<RgbImage>,
   signal: AbortSignal | undefined,
 ): Promise<Embedded> {
@@ -101,8 +106,8 @@ async function embedVideoFaces(
   let frames = 0;
   let faces = 0;
   let held: RgbImage[] = [];
-  const flush = (): void => {
-    const rows = encoder.embed(held);
+  const flush = async (): Promise<void> => {
+    const rows = await encoder.embed(held);
     for (let i = 0; i < rows.length; i += 1) {
       const column = i % sum.length;
       sum[column] = (sum[column] ?? 0) + (rows[i] ?? 0);
@@ -113,11 +118,12 @@ async function embedVideoFaces(
   for await (const frame of pictures) {
     throwIfAborted(signal);
     frames += 1;
-    const face = await encoder.prepare(frame, "on");
+    const face = await encoder.frame(frame);
     if (face !== undefined) held.push(face);
-    if (held.length === FRAMES_AT_ONCE) flush();
+    if (held.length === FRAMES_AT_ONCE) await flush();
   }
-  flush();
+  await flush();
   if (faces === 0) return { embedding: undefined, cause: `no face found in ${frames} frames` };
-  return { embedding: Float32Array.from(sum, (value) => value / faces), facts: { frames, faces } };
+  const facts = encoder.wholeFrames ? { frames } : { frames, faces };
+  return { embedding: Float32Array.from(sum, (value) => value / faces), facts };
 }

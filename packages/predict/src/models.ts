@@ -1,25 +1,12 @@
 import { type AnomalyModel, loadAnomalyModel } from "@emotion-service/core/anomaly/modelFile";
 import { UserError } from "@emotion-service/core/errors";
 import { type EncoderInfo, requireSameEncoder } from "@emotion-service/core/hdf5/encoder";
-import { type TensorFlow, loadTensorFlow } from "@emotion-service/core/model/backend";
-import {
-  type Checkpoint,
-  checkpointShape,
-  readCheckpoint,
-} from "@emotion-service/core/model/checkpoint";
-import {
-  type FusionModel,
-  MODALITIES,
-  type Modality,
-  createFusion,
-} from "@emotion-service/core/model/fusion";
+import { readCheckpoint } from "@emotion-service/core/model/checkpoint";
+import { MODALITIES, type Modality } from "@emotion-service/core/model/fusion";
+import { type Classifier, loadClassifier } from "@emotion-service/core/onnx/loadClassifier";
 
-/** A trained classifier, ready to run. */
-export interface Classifier {
-  readonly checkpoint: Checkpoint;
-  readonly tf: TensorFlow["tf"];
-  readonly model: FusionModel;
-}
+/** One row through a small network: a second thread takes longer to start than it saves. */
+const THREADS = 1;
 
 export interface Models {
   readonly classifier: Classifier | undefined;
@@ -35,6 +22,7 @@ export interface Models {
 export async function loadModels(
   multimodal: string | undefined,
   isolation: string | undefined,
+  onNotice: (line: string) => void,
 ): Promise<Models> {
   if (multimodal === undefined && isolation === undefined)
     throw new UserError("E_FLAG", "a model is needed: --multimodal, --isolation or both", {
@@ -56,18 +44,12 @@ export async function loadModels(
           actual: `--isolation ${isolation ?? ""} (${modality})`,
         });
     }
+  const classifier =
+    checkpoint &&
+    (await loadClassifier(multimodal ?? "", checkpoint, { threads: THREADS, onNotice }));
   return {
-    classifier: checkpoint && (await createClassifier(checkpoint)),
+    classifier,
     detector,
     encoders: { ...detectorEncoders, ...checkpoint?.encoders },
-  };
-}
-
-async function createClassifier(checkpoint: Checkpoint): Promise<Classifier> {
-  const { tf } = await loadTensorFlow();
-  return {
-    checkpoint,
-    tf,
-    model: createFusion(tf, checkpointShape(checkpoint), checkpoint.weights),
   };
 }

@@ -28,7 +28,13 @@ export interface PredictOptions {
   readonly top: number | undefined;
   /** Frames of a video that are looked at, per second. */
   readonly fps: number;
+  /** Of the resnet18 that made the embeddings: a file, or undefined where it can be found. */
+  readonly weights: string | undefined;
+  /** Where caches of weights lie is in the environment. */
+  readonly env: Readonly<Record<string, string | undefined>>;
   readonly onProgress?: OnProgress;
+  /** Told once, when it differs from what one would expect: what runs the models, and why. */
+  readonly onNotice: (line: string) => void;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -52,8 +58,10 @@ export async function predict(options: PredictOptions): Promise<Prediction | Pre
     );
   return withOutputs(async (outputs) => {
     const csv = options.csv === undefined ? undefined : outputs.stage(options.csv);
-    const models = await loadModels(options.multimodal, options.isolation);
-    const result = await predictInputs(inputs, models, options);
+    const models = await loadModels(options.multimodal, options.isolation, options.onNotice);
+    const result = await predictInputs(inputs, models, options).finally(() =>
+      models.classifier?.dispose(),
+    );
     const predictions = "predictions" in result ? result.predictions : [result];
     if (csv !== undefined)
       writePredictionCsv(csv, inputs, predictions, models.classifier?.checkpoint.classes ?? []);
@@ -66,7 +74,7 @@ async function predictInputs(
   models: Models,
   options: PredictOptions,
 ): Promise<Prediction | Predictions> {
-  const encoders = createInputEncoders(models.encoders);
+  const encoders = createInputEncoders(models.encoders, options);
   const folder = options.videosDir ?? options.imagesDir ?? options.audioDir;
   if (folder === undefined) return predictInput(inputs[0] ?? {}, models, encoders, options);
   const predictions: Prediction[] = [];

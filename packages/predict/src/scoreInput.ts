@@ -1,12 +1,13 @@
 import { decisionFunction } from "@emotion-service/core/anomaly/forest";
 import { joinModalities } from "@emotion-service/core/anomaly/modalities";
 import type { EncoderInfo } from "@emotion-service/core/hdf5/encoder";
-import { type Dataset, type ModalityRows, standardise } from "@emotion-service/core/model/dataset";
+import type { Matrix } from "@emotion-service/core/hdf5/file";
 import { MODALITIES, type Modality } from "@emotion-service/core/model/fusion";
-import { predictFusion } from "@emotion-service/core/model/train";
+import type { BatchPart } from "@emotion-service/core/model/rowSource";
+import type { Classifier } from "@emotion-service/core/onnx/loadClassifier";
 import type { AnomalyModel } from "@emotion-service/core/anomaly/modelFile";
 import type { Embedded } from "./embedInput.ts";
-import type { Classifier, Models } from "./models.ts";
+import type { Models } from "./models.ts";
 
 /** What is to be predicted on: a video, or a picture, a clip, or both of one person. */
 export interface Input {
@@ -27,6 +28,8 @@ export interface Prediction extends Input {
   /** Higher is stranger; above 0 is an anomaly. */
   readonly anomaly_score: number | null;
   readonly anomaly_flag: boolean | null;
+  /** What ran the classifier. */
+  readonly engine: string | null;
   /** Whether a face and a voice were there, and why not. */
   readonly modalities: Readonly<Record<Modality, ModalityFacts>>;
   /** What one should know to read the numbers. */
@@ -42,13 +45,13 @@ interface ModalityFacts {
 type Parts = Readonly<Record<Modality, Embedded>>;
 
 /** Runs the models on an input's embeddings, at least one of which is there. */
-export function scoreInput(
+export async function scoreInput(
   input: Input,
   parts: Parts,
   { classifier, detector }: Models,
   top: number | undefined,
-): Prediction {
-  const probabilities = classifier && classify(parts, classifier);
+): Promise<Prediction> {
+  const probabilities = classifier && (await classify(parts, classifier));
   const [emotion, confidence] = probabilities?.[0] ?? [null, null];
   const score = detector === undefined ? null : anomalyScore(parts, detector);
   return {
@@ -63,38 +66,41 @@ export function scoreInput(
         }),
     anomaly_score: score,
     anomaly_flag: score === null ? null : score > 0,
+    engine: classifier?.engine ?? null,
     modalities: { image: factsOf(parts.image), audio: factsOf(parts.audio) },
     notes: notesOn(parts, classifier, emotion, score !== null),
   };
 }
 
 /** Emotions and their probabilities, the likeliest first; undefined when no modality that the classifier uses is there. */
-function classify(
+async function classify(
   parts: Parts,
-  { checkpoint, tf, model }: Classifier,
-): [string, number][] | undefined {
+  classifier: Classifier,
+): Promise<[string, number][] | undefined> {
+  const { checkpoint } = classifier;
   const used = MODALITIES.filter((modality) => checkpoint.encoders[modality] !== undefined);
   if (used.every((modality) => parts[modality].embedding === undefined)) return undefined;
-  const dataset: Dataset = { rows: 1, labels: [], groups: [], paths: [], matchBy: "" };
-  const inputs: Partial<Record<Modality, ModalityRows>> = {};
-  for (const modality of MODALITIES) {
-    const [encoder, standard] = [
-      checkpoint.encoders[modality],
-      checkpoint.standardisation[modality],
-    ];
-    if (encoder !== undefined && standard !== undefined)
-      inputs[modality] = standardise(oneRow(parts[modality], encoder), standard);
+  const inputs: Partial<Record<Modality, BatchPart>> = {};
+  for (const modality of used) {
+    const { embedding } = parts[modality];
+    const dim = checkpoint.encoders[modality]?.dim ?? 0;
+    inputs[modality] = {
+      values: embedding ?? new Float32Array(dim),
+      present: Float32Array.of(embedding === undefined ? 0 : 1),
+    };
   }
-  const probabilities = predictFusion(tf, model, { ...dataset, ...inputs });
+  const probabilities = await classifier.classify({ rows: 1, parts: inputs });
   return checkpoint.classes
     .map((name, k): [string, number] => [name, probabilities[k] ?? 0])
     .sort((a, b) => b[1] - a[1]);
 }
 
-function oneRow({ embedding }: Embedded, encoder: EncoderInfo): ModalityRows {
+function oneRow(
+  { embedding }: Embedded,
+  { dim }: EncoderInfo,
+): { values: Matrix; present: Uint8Array } {
   return {
-    encoder,
-    values: { data: embedding ?? new Float32Array(encoder.dim), rows: 1, columns: encoder.dim },
+    values: { data: embedding ?? new Float32Array(dim), rows: 1, columns: dim },
     present: Uint8Array.of(embedding === undefined ? 0 : 1),
   };
 }

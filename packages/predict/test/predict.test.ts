@@ -38,6 +38,7 @@ function expectWhole(prediction: Prediction): void {
   expect(values.reduce((a, b) => a + b, 0)).toBeCloseTo(1, 5);
   expect([emotion, confidence]).toEqual(probabilities[0]);
   expect(anomaly_flag).toBe(anomaly_score! > 0);
+  expect(prediction.engine).toMatch(/^(onnxruntime|tensorflow\.js) /);
 }
 
 it("a run that was stopped prints no prediction", async () => {
@@ -117,6 +118,7 @@ describe("predict on one input", () => {
     expect(classifier).toMatchObject({ anomaly_score: null, anomaly_flag: null });
     expect(classifier.emotion).not.toBeNull();
     const detector = await predict("--audio", CLIP, "--isolation", DETECTOR);
+    expect(detector.engine).toBeNull();
     expect(detector).toMatchObject({ emotion: null, confidence: null, emotion_probs: null });
     expect(detector.anomaly_score).not.toBeNull();
   });
@@ -189,7 +191,7 @@ describe("predict on a folder", () => {
 
 it("an input is embedded as embed embedded it for training, bit for bit", async () => {
   const { encoders } = readCheckpoint(join(folder(), CLASSIFIER), "--multimodal");
-  const inputs = createInputEncoders(encoders);
+  const inputs = createInputEncoders(encoders, { weights: undefined, env: {} });
   for (const [file, root] of [
     ["images.h5", "faces"],
     ["audio.h5", "audio"],

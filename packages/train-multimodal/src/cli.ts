@@ -41,9 +41,7 @@ export function createProgram(io: CliIo) {
       "saved_models",
     )
     .addOption(
-      workersOption(
-        "accepted as the Python script's; rows are read whole, so that there is nothing to share",
-      ),
+      workersOption("threads that read ahead, with --prefetch, of rows that stay in their file"),
     )
     .addOption(
       numberOption(
@@ -55,8 +53,16 @@ export function createProgram(io: CliIo) {
     )
     .option(
       "--prefetch",
-      "accepted as the Python script's; rows are read whole before the first epoch",
+      "read ahead of the training, in --workers threads, where rows stay in their file",
       false,
+    )
+    .addOption(
+      numberOption(
+        "--memory <MiB>",
+        "values that are held in memory; a file of more is read along the way, in each epoch",
+        512,
+        integerIn(1),
+      ),
     )
     .addOption(
       new Option("--modalities <which>", "what the model sees")
@@ -148,6 +154,9 @@ export function createProgram(io: CliIo) {
         backend: flags.backend,
         modalities: flags.modalities === "both" ? ["image", "audio"] : [flags.modalities],
         preferPairsBase: flags.prefer_pairs_base,
+        memoryBytes: flags.memory * 2 ** 20,
+        prefetch: flags.prefetch,
+        workers: flags.workers,
         settings: {
           epochs: flags.epochs,
           batchSize: flags.batch_size,

@@ -12,23 +12,17 @@ import {
 } from "@emotion-service/core/model/backend";
 import { type Checkpoint, writeCheckpoint } from "@emotion-service/core/model/checkpoint";
 import {
-  type Dataset,
-  type Standardisation,
-  fitStandardisation,
-  selectRows,
-  standardise,
-} from "@emotion-service/core/model/dataset";
-import {
   type FusionShape,
   MODALITIES,
   type Modality,
-  type Weights,
   createFusion,
-  initialWeights,
+  fusionGraph,
 } from "@emotion-service/core/model/fusion";
+import { type Weights, initialWeights } from "@emotion-service/core/model/graph";
+import type { RowSource } from "@emotion-service/core/model/rowSource";
 import {
+  type Condition,
   type EpochRecord,
-  type LabelledSet,
   type TrainSettings,
   evaluateFusion,
   trainFusion,
@@ -55,8 +49,8 @@ export async function trainMultimodal(options: TrainMultimodalOptions): Promise<
   const { best, history } = await trainAndSave(tf, plan, options);
   const model = createFusion(tf, plan.shape, best.weights);
   try {
-    const measure = (set: LabelledSet, hide?: Modality): ClassificationMetrics =>
-      evaluateFusion(tf, model, set, plan.classes, hide).metrics;
+    const measure = async (set: RowSource, condition?: Condition): Promise<ClassificationMetrics> =>
+      (await evaluateFusion(tf, model, set, plan.classes, condition)).metrics;
     const report: TrainReport = {
       classes: plan.classes,
       modalities: MODALITIES.filter((name) => plan.shape[name] > 0),
@@ -65,10 +59,10 @@ export async function trainMultimodal(options: TrainMultimodalOptions): Promise<
       parameters: [...best.weights.values()].reduce((sum, { data }) => sum + data.length, 0),
       epochs: history.length,
       best_epoch: best.epoch,
-      train: measure(plan.train),
-      val: measure(plan.val),
-      test: plan.test === undefined ? null : measure(plan.test),
-      conditions: measureConditions(plan, measure),
+      train: await measure(plan.train),
+      val: await measure(plan.val),
+      test: plan.test === undefined ? null : await measure(plan.test),
+      conditions: await measureConditions(plan, measure),
       history,
       files: [bestFolder(options), lastFolder(options)],
     };
@@ -91,44 +85,39 @@ async function chooseBackend(options: TrainMultimodalOptions): Promise<TensorFlo
   return tensorFlow;
 }
 
-/** Everything that training needs, ready: standardised sets, class ids, the model's shape. */
+/** Everything that training needs, ready. */
 interface Plan {
   readonly classes: readonly string[];
   readonly shape: FusionShape;
   readonly encoders: Checkpoint["encoders"];
-  readonly standardisation: Checkpoint["standardisation"];
+  /** The mean and the deviation of each input, by the names of the weights that keep them. */
+  readonly statistics: Weights;
   readonly matchBy: string;
-  readonly train: LabelledSet;
-  readonly val: LabelledSet;
-  readonly test: LabelledSet | undefined;
+  readonly train: RowSource;
+  readonly val: RowSource;
+  readonly test: RowSource | undefined;
 }
 
-function planTraining({ train, val, test, classes }: Sets): Plan {
-  const standardisation: Partial<Record<Modality, Standardisation>> = {};
+function planTraining({ inputs, ...sets }: Sets): Plan {
+  const statistics: Weights = new Map();
   const encoders: Partial<Record<Modality, EncoderInfo>> = {};
   for (const modality of MODALITIES) {
-    const rows = train[modality];
-    if (rows === undefined) continue;
-    standardisation[modality] = fitStandardisation(rows);
-    encoders[modality] = rows.encoder;
+    const input = inputs[modality];
+    if (input === undefined) continue;
+    const { mean, deviation } = input.standardisation;
+    statistics.set(`${modality}.mean`, { shape: [mean.length], data: mean });
+    statistics.set(`${modality}.deviation`, { shape: [deviation.length], data: deviation });
+    encoders[modality] = input.encoder;
   }
-  const prepare = (dataset: Dataset): LabelledSet => ({
-    dataset: standardiseAll(dataset, standardisation),
-    classIds: Int32Array.from(dataset.labels, (label) => classes.indexOf(label)),
-  });
   return {
-    classes,
+    ...sets,
     shape: {
-      image: train.image?.values.columns ?? 0,
-      audio: train.audio?.values.columns ?? 0,
-      classes: classes.length,
+      image: encoders.image?.dim ?? 0,
+      audio: encoders.audio?.dim ?? 0,
+      classes: sets.classes.length,
     },
     encoders,
-    standardisation,
-    matchBy: train.matchBy,
-    train: prepare(train),
-    val: prepare(val),
-    test: test && prepare(test),
+    statistics,
   };
 }
 
@@ -146,13 +135,13 @@ async function trainAndSave(
   const { settings, saveDir } = options;
   const history: EpochRecord[] = [];
   const random = createRandom(settings.seed);
-  const model = createFusion(tf, plan.shape, initialWeights(plan.shape, random));
+  const fresh = initialWeights(fusionGraph(plan.shape), random);
+  const model = createFusion(tf, plan.shape, new Map([...fresh, ...plan.statistics]));
   let best: Best = { epoch: 0, weights: model.weights() };
   const save = (folder: string, weights: Weights, record: EpochRecord): void =>
     saveCheckpoint(folder, {
       classes: plan.classes,
       encoders: plan.encoders,
-      standardisation: plan.standardisation,
       weights,
       matchBy: plan.matchBy,
       epoch: record.epoch,
@@ -222,34 +211,16 @@ function epochLine(record: EpochRecord, epochs: number, improved: boolean): stri
   return `epoch ${epoch}/${epochs}  train loss ${train_loss.toFixed(4)}  val loss ${val_loss.toFixed(4)}  accuracy ${val_accuracy.toFixed(4)}  macro recall ${val_uar.toFixed(4)}${improved ? "  best" : ""}`;
 }
 
-function standardiseAll(dataset: Dataset, by: Plan["standardisation"]): Dataset {
-  return {
-    ...dataset,
-    ...(dataset.image && by.image ? { image: standardise(dataset.image, by.image) } : {}),
-    ...(dataset.audio && by.audio ? { audio: standardise(dataset.audio, by.audio) } : {}),
-  };
-}
-
 /** Both modalities, and each alone, on the test set (or the validation set where there is no test). */
-function measureConditions(
+async function measureConditions(
   { shape, val, test }: Plan,
-  measure: (set: LabelledSet, hide?: Modality) => ClassificationMetrics,
-): Record<string, ClassificationMetrics> {
+  measure: (set: RowSource, condition?: Condition) => Promise<ClassificationMetrics>,
+): Promise<Record<string, ClassificationMetrics>> {
   if (shape.image === 0 || shape.audio === 0) return {};
   const set = test ?? val;
   return {
-    both: measure(set),
-    image_only: measure(rowsWith(set, "image"), "audio"),
-    audio_only: measure(rowsWith(set, "audio"), "image"),
-  };
-}
-
-/** Without the rest, a modality would be measured on rows that lack it. */
-function rowsWith({ dataset, classIds }: LabelledSet, modality: Modality): LabelledSet {
-  const present = dataset[modality]?.present ?? new Uint8Array(0);
-  const rows = [...classIds.keys()].filter((row) => present[row] === 1);
-  return {
-    dataset: selectRows(dataset, rows),
-    classIds: Int32Array.from(rows, (row) => classIds[row] ?? 0),
+    both: await measure(set),
+    image_only: await measure(set, { hide: "audio", having: "image" }),
+    audio_only: await measure(set, { hide: "image", having: "audio" }),
   };
 }

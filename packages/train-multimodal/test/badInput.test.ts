@@ -187,7 +187,7 @@ describe("Ctrl-C", () => {
     const saved = join(folder, "saved_models");
     expect(namesIn(saved)).toEqual(["multimodal_best", "multimodal_last"]);
     for (const name of namesIn(saved))
-      expect(namesIn(join(saved, name))).toEqual(["model.json", "weights.bin"]);
+      expect(namesIn(join(saved, name))).toEqual(["model.json", "model.onnx", "weights.bin"]);
     expect(readCheckpoint(join(saved, "multimodal_last"), "").epoch).toBe(epochs);
     expect(readCheckpoint(join(saved, "multimodal_best"), "").epoch).toBeLessThanOrEqual(epochs);
   });

@@ -47,6 +47,23 @@ interface Kernel {
   divide(samples: Address, n: number, divisor: number): void;
   polyphase(...args: PolyphaseArguments): void;
   polyphaseBetween(...args: [...PolyphaseArguments, rows: number]): void;
+  resizeRows(
+    source: Address,
+    target: Address,
+    rows: number,
+    from: number,
+    to: number,
+    taps: Address,
+    stride: number,
+  ): void;
+  resizeColumns(
+    source: Address,
+    target: Address,
+    length: number,
+    to: number,
+    taps: Address,
+    stride: number,
+  ): void;
 }
 
 type PolyphaseArguments = [
@@ -80,7 +97,7 @@ function load(): Kernel {
     .WebAssembly;
   const bytes = readFileSync(new URL("../../kernel/kernel.wasm", import.meta.url));
   const abort = (): never => {
-    throw new RangeError("the memory of the audio kernel is used up");
+    throw new RangeError("the memory of the kernel is used up");
   };
   return new Instance(new Module(bytes), { env: { abort } }).exports as Kernel;
 }

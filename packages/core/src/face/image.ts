@@ -1,4 +1,3 @@
-import sharp from "sharp";
 import { UserError, causeOf } from "../errors.ts";
 
 /** A picture: 8-bit RGB, [height, width, 3] row-major. */
@@ -17,6 +16,7 @@ const MAX_SIDE = 1280;
  * @throws UserError E_INPUT_BROKEN when it cannot be decoded
  */
 export async function readImage(path: string): Promise<RgbImage> {
+  const { default: sharp } = await import("sharp");
   try {
     const { data, info } = await sharp(path, { failOn: "error" })
       .rotate()
@@ -39,6 +39,7 @@ export async function readImage(path: string): Promise<RgbImage> {
 
 /** The whole picture as a square of `size` pixels, a longer side's rest in black. */
 export async function toSquare(image: RgbImage, size: number): Promise<RgbImage> {
+  const { default: sharp } = await import("sharp");
   const { data, width, height } = image;
   const square = await sharp(data, { raw: { width, height, channels: 3 } })
     .resize(size, size, { fit: "contain", background: "black" })

@@ -13,19 +13,14 @@ async function loadH5wasm(): Promise<typeof import("h5wasm/node")> {
 }
 
 /**
- * Opens an HDF5 file, hands it to `work`, closes it once that is done.
+ * Opens an HDF5 file to read; the caller closes it.
  * @throws UserError when the file is missing or is not HDF5; `flag` names where the path came from.
  */
-export async function readH5<T>(
-  path: string,
-  flag: string,
-  work: (file: File) => T | Promise<T>,
-): Promise<T> {
+export async function openH5(path: string, flag: string): Promise<File> {
   requireFile(path, flag);
   const h5wasm = await loadH5wasm();
-  let file: File;
   try {
-    file = new h5wasm.File(path, "r");
+    return new h5wasm.File(path, "r");
   } catch (error) {
     throw new UserError(
       "E_INPUT_BROKEN",
@@ -36,6 +31,18 @@ export async function readH5<T>(
       },
     );
   }
+}
+
+/**
+ * Opens an HDF5 file, hands it to `work`, closes it once that is done.
+ * @throws UserError when the file is missing or is not HDF5; `flag` names where the path came from.
+ */
+export async function readH5<T>(
+  path: string,
+  flag: string,
+  work: (file: File) => T | Promise<T>,
+): Promise<T> {
+  const file = await openH5(path, flag);
   try {
     return await work(file);
   } catch (error) {
@@ -205,6 +212,16 @@ export interface Matrix {
  * @throws UserError when it has another number of axes, or a type that cannot be read.
  */
 export function readMatrix(dataset: Dataset, path: string): Matrix {
+  const { rows, columns } = matrixShape(dataset, path);
+  if (rows === 0) return { data: new Float32Array(0), rows, columns };
+  return { data: toFloat32(dataset.value, dataset.path, path), rows, columns };
+}
+
+/**
+ * The shape of a dataset [N, D].
+ * @throws UserError when it has another number of axes.
+ */
+export function matrixShape(dataset: Dataset, path: string): { rows: number; columns: number } {
   const shape = dataset.shape ?? [];
   const [rows = 0, columns = 0] = shape;
   if (shape.length !== 2)
@@ -213,8 +230,21 @@ export function readMatrix(dataset: Dataset, path: string): Matrix {
       `${path}: '${dataset.path}' must have 2 axes [rows, values], has shape [${shape.join(", ")}]`,
       { hint: "run embed on it first, so that each row is one embedding" },
     );
-  if (rows === 0) return { data: new Float32Array(0), rows, columns };
-  return { data: toFloat32(dataset.value, dataset.path, path), rows, columns };
+  return { rows, columns };
+}
+
+/** Reads the rows from `start` to before `stop` of a dataset [N, D], as {@link readMatrix} does: [(stop − start) · D]. */
+export function readMatrixPart(
+  dataset: Dataset,
+  columns: number,
+  [start, stop]: readonly [number, number],
+  path: string,
+): Float32Array {
+  const ranges: [number, number][] = [
+    [start, stop],
+    [0, columns],
+  ];
+  return toFloat32(dataset.slice(ranges), dataset.path, path);
 }
 
 /** Numbers of any type that h5wasm hands out, as 32-bit floats. */
@@ -236,7 +266,15 @@ export function toFloat32(value: unknown, name: string, path: string): Float32Ar
 /** Reads a dataset [N] of strings, or of numbers as their decimal text. */
 export function readStrings(dataset: Dataset): string[] {
   if ((dataset.shape?.[0] ?? 0) === 0) return [];
-  const value: unknown = dataset.value;
+  return textsOf(dataset.value);
+}
+
+/** Reads the rows from `start` to before `stop` of a dataset [N], as {@link readStrings} does. */
+export function readStringsPart(dataset: Dataset, start: number, stop: number): string[] {
+  return start === stop ? [] : textsOf(dataset.slice([[start, stop]]));
+}
+
+function textsOf(value: unknown): string[] {
   const items: Iterable<unknown> =
     Array.isArray(value) || ArrayBuffer.isView(value)
       ? (value as unknown as Iterable<unknown>)

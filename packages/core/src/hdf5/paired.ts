@@ -143,7 +143,7 @@ export async function readRawLabels(path: string, flag: string): Promise<string[
 }
 
 /** Presence flags [N] of any number type, or h5py's bool: 1 where they are not 0; 1 throughout where there are none. */
-function readFlags(file: Group, name: string, rows: number, path: string): Uint8Array {
+export function readFlags(file: Group, name: string, rows: number, path: string): Uint8Array {
   const dataset = findDataset(file, name);
   if (dataset === undefined) return new Uint8Array(rows).fill(1);
   const flags = toFloat32(dataset.value, dataset.path, path);

@@ -90,6 +90,11 @@ function requireTf(): Tf {
 
 function loads(name: string): boolean {
   try {
+    require(`${name}/lib/quiet.node`); // see scripts/nativeTensorflow.mjs
+  } catch {
+    // The package's own libtensorflow has none, and needs none.
+  }
+  try {
     require(name);
     return true;
   } catch {

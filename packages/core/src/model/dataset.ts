@@ -1,4 +1,3 @@
-import type { PairedFile } from "../hdf5/paired.ts";
 import type { EncoderInfo } from "../hdf5/encoder.ts";
 import type { Matrix } from "../hdf5/file.ts";
 import type { Modality } from "./fusion.ts";
@@ -26,26 +25,6 @@ export interface Dataset extends RowValues {
   readonly groups: readonly string[];
   readonly paths: readonly string[];
   readonly matchBy: string;
-}
-
-/** All rows of a paired file, with the modalities wanted. */
-export function datasetFromPairs(
-  { rows, imageEncoder, audioEncoder, matchBy }: PairedFile,
-  modalities: readonly Modality[],
-): Dataset {
-  return {
-    rows: rows.labels.length,
-    ...(modalities.includes("image")
-      ? { image: { encoder: imageEncoder, values: rows.image, present: rows.imagePresent } }
-      : {}),
-    ...(modalities.includes("audio")
-      ? { audio: { encoder: audioEncoder, values: rows.audio, present: rows.audioPresent } }
-      : {}),
-    labels: rows.labels,
-    groups: rows.groups,
-    paths: rows.paths,
-    matchBy,
-  };
 }
 
 /** The rows named, in that order. */

@@ -1,3 +1,5 @@
+import { once } from "node:events";
+import { setTimeout as delay } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import { causeOf, throwIfAborted } from "../errors.ts";
 
@@ -10,6 +12,8 @@ export type Outcome<Result> =
 export interface JobsMessage<Job> {
   readonly jobs: readonly { readonly index: number; readonly job: Job }[];
 }
+/** Ends a worker as soon as it looks at its messages. */
+export const LEAVE = "leave";
 export interface OutcomesMessage<Result> {
   readonly outcomes: readonly { readonly index: number; readonly outcome: Outcome<Result> }[];
 }
@@ -25,7 +29,7 @@ export interface WorkerStart<Settings> {
 const MOST_SENT = 8;
 /** Of the jobs that are left, each worker is sent this part at most: the last ones go to whoever is free. */
 const SHARES_PER_WORKER = 4;
-/** Jobs that may be ahead of the one to come out next, for each worker: bounds the memory. */
+/** Jobs that may be ahead of the one to come out next, for each worker, where the caller does not say. */
 const AHEAD_PER_WORKER = 32;
 
 interface PoolOptions<Result, Kept> {
@@ -35,10 +39,17 @@ interface PoolOptions<Result, Kept> {
   readonly settings: unknown;
   readonly workers: number;
   readonly signal?: AbortSignal | undefined;
+  /** Jobs that may be ahead of the one to come out next (at least one a worker): bounds the memory. */
+  readonly ahead?: number;
   /** Time a job may take, milliseconds: its worker is ended then, and the job has failed. */
   readonly limitMs?: number | undefined;
   /** Time beyond that in which a job may end by itself, milliseconds. */
   readonly graceMs?: number;
+  /**
+   * Whether jobs run native code that does not bear to have its thread ended while it runs: ONNX Runtime then aborts the
+   * process. Workers are told to leave between two calls, and ended only if they do not.
+   */
+  readonly nativeCode?: boolean;
   /** Sees each result as it comes, in any order; what it returns comes out in the result's place. An error ends the run. */
   readonly keep?: (result: Result, index: number) => Kept;
 }
@@ -58,6 +69,8 @@ interface Member {
 const LOOKS_PER_LIMIT = 10;
 /** And the longest time between two looks, milliseconds. */
 const LOOK_EVERY_MS = 1000;
+/** Time in which a worker told to leave must have left, milliseconds. */
+const LEAVE_WITHIN_MS = 10_000;
 
 /**
  * Runs jobs in worker threads and yields their outcomes in the order of the jobs, whatever the number of workers.
@@ -77,6 +90,7 @@ export async function* mapInWorkers<Job, Result, Kept = Result>(
   let wake: () => void = () => {};
   const count = Math.min(options.workers, jobs.length);
   const { limitMs = Infinity, graceMs = 0 } = options;
+  const ahead = Math.max(count, options.ahead ?? count * AHEAD_PER_WORKER);
 
   const kept = (outcome: Outcome<Result>, index: number): Outcome<Kept> => {
     if (!outcome.ok || options.keep === undefined) return outcome as Outcome<Kept>;
@@ -137,7 +151,7 @@ export async function* mapInWorkers<Job, Result, Kept = Result>(
   const nextJob = (): number | undefined => {
     const again = retry.shift();
     if (again !== undefined) return again;
-    if (next >= jobs.length || next > emitted + count * AHEAD_PER_WORKER) return undefined;
+    if (next >= jobs.length || next > emitted + ahead) return undefined;
     next += 1;
     return next - 1;
   };
@@ -175,6 +189,8 @@ export async function* mapInWorkers<Job, Result, Kept = Result>(
       }
       outcomes.delete(emitted);
       emitted += 1;
+      if (emitted + ahead - next >= Math.min(count * MOST_SENT, ahead / 2))
+        for (const member of alive) feed(member); // before all that is ahead is used up
       yield outcome;
     }
   } finally {
@@ -182,6 +198,16 @@ export async function* mapInWorkers<Job, Result, Kept = Result>(
     clearInterval(timer);
     const members = [...alive];
     alive.clear();
-    await Promise.all(members.map(({ worker }) => worker.terminate()));
+    const end = options.nativeCode === true ? askToLeave : (worker: Worker) => worker.terminate();
+    await Promise.all(members.map(({ worker }) => end(worker)));
   }
+}
+
+async function askToLeave(worker: Worker): Promise<void> {
+  const late = new AbortController();
+  const exit = once(worker, "exit").catch(() => {}); // it may also crash
+  worker.postMessage(LEAVE);
+  await Promise.race([exit, delay(LEAVE_WITHIN_MS, undefined, late).catch(() => {})]);
+  late.abort();
+  await worker.terminate();
 }

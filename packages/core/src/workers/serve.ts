@@ -1,6 +1,12 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { causeOf } from "../errors.ts";
-import type { JobsMessage, Outcome, OutcomesMessage, WorkerStart } from "./pool.ts";
+import {
+  type JobsMessage,
+  LEAVE,
+  type Outcome,
+  type OutcomesMessage,
+  type WorkerStart,
+} from "./pool.ts";
 
 /** Outcomes go out together: so many, or those of so many milliseconds. */
 const MOST_HELD = 8;
@@ -42,7 +48,9 @@ export function serveJobs<Settings, Job, Result>(
     if (waiting === 0 || held.length >= MOST_HELD) send();
     else if (held.length === 1) setTimeout(send, HELD_MS); // the next job may be long
   };
-  parentPort?.on("message", ({ jobs }: JobsMessage<Job>) => {
+  parentPort?.on("message", (message: JobsMessage<Job> | typeof LEAVE) => {
+    if (message === LEAVE) process.exit(); // of this thread alone
+    const { jobs } = message;
     waiting += jobs.length;
     for (const { index, job } of jobs) last = last.then(() => work(index, job));
   });

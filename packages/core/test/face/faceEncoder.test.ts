@@ -6,6 +6,7 @@ import { drawFace } from "../../../../scripts/sample/faces.ts";
 import { temporaryFolder } from "../../../../test/command.ts";
 import { type FaceEncoder, faceEncoderInfo, loadFaceEncoder } from "../../src/face/faceEncoder.ts";
 import { type RgbImage, readImage } from "../../src/face/image.ts";
+import { loadOnnxRuntime } from "../../src/onnx/session.ts";
 
 let encoder: FaceEncoder;
 beforeAll(async () => {
@@ -26,7 +27,7 @@ function blank(width: number, height: number): RgbImage {
 }
 
 test("an embedding has the dimension that the encoder states, and finite values", async () => {
-  const embedding = encoder.embed([await aligned("happy", 0)]);
+  const embedding = await encoder.embed([await aligned("happy", 0)]);
   expect(embedding.length).toBe(encoder.info.dim);
   expect(embedding.every(Number.isFinite)).toBe(true);
 });
@@ -35,10 +36,10 @@ test("a face's embedding does not depend on the batch it is in", async () => {
   const faces = await Promise.all(
     [0, 1, 2, 3, 4].map((i) => aligned(i % 2 ? "angry" : "happy", i)),
   );
-  const together = encoder.embed(faces);
+  const together = await encoder.embed(faces);
   for (const [i, face] of faces.entries())
     expect(together.subarray(i * encoder.info.dim, (i + 1) * encoder.info.dim)).toEqual(
-      encoder.embed([face]),
+      await encoder.embed([face]),
     );
 });
 
@@ -48,6 +49,35 @@ test("the facts of the encoder name its weights, and differ by the crop rule alo
   expect({ ...off, featureConfig: auto.featureConfig }).toEqual(auto);
   expect(off.featureConfig).not.toBe(auto.featureConfig);
 });
+
+test("embeddings of earlier files stay comparable: these are the facts that they state", () => {
+  expect(faceEncoderInfo("off")).toEqual({
+    model: "face",
+    weightsSha256: "38c40a14db397a4e94b603ad0fa84b577e786647dcfb56e9a3c4b9815a65b82a",
+    featureConfig: '{"face_crop":"off","face_size":112,"package":"@vladmandic/face-api 1.7.15"}',
+    dim: 256,
+  });
+});
+
+test.skipIf(!loadOnnxRuntime().ok)(
+  "without ONNX Runtime TensorFlow.js gives the same embedding, and says so",
+  async () => {
+    const notices: string[] = [];
+    const other = await loadFaceEncoder("auto", {
+      runtime: { ok: false, cause: "no such module" },
+      onNotice: (line) => notices.push(line),
+    });
+    expect([encoder.engine, other.engine]).toEqual(["onnxruntime", "tensorflow.js wasm"]);
+    expect(notices).toEqual([
+      "ONNX Runtime does not load (no such module): TensorFlow.js on wasm runs the face networks",
+    ]);
+    const face = await aligned("happy", 3);
+    expect(await other.embed([face])).toBeAllClose(await encoder.embed([face]), {
+      rtol: 0,
+      atol: 1e-4, // float32 sums in another order
+    });
+  },
+);
 
 describe("the crop rule", () => {
   test.each([

@@ -67,7 +67,7 @@ it.each([[["image", "audio"]], [["image"]], [["audio"]]] as const)(
 
 it("the same checkpoint gives the same bytes", () => {
   const [a, b] = [written(), written()];
-  for (const name of ["model.json", "weights.bin"])
+  for (const name of ["model.json", "weights.bin", "model.onnx"])
     expect(readFileSync(join(a, name)).equals(readFileSync(join(b, name)))).toBe(true);
 });
 

@@ -247,3 +247,18 @@ describe("stopping", () => {
     await expect.poll(ports, { timeout: 20_000 }).toBe(before); // a port closes a little after its thread
   });
 });
+
+describe("at the end", () => {
+  it.each([
+    ["a worker of native code leaves by itself, in the middle of what it waits for", true, 1],
+    ["any other is ended", false, 0],
+  ])("%s", async (_, nativeCode, leaves) => {
+    const left = new Int32Array(new SharedArrayBuffer(4));
+    const settings = { offset: 1, left };
+    const jobs: Job[] = [{ value: 1 }, { value: 2, how: "waits" }];
+    const run = mapInWorkers<Job, Float64Array>(jobs, { script, settings, workers: 1, nativeCode });
+    await run.next();
+    await run.return();
+    expect(left[0]).toBe(leaves);
+  });
+});

@@ -1,0 +1,61 @@
+import { createHash } from "node:crypto";
+import { encoderToJson } from "../hdf5/encoder.ts";
+import { CREATED_BY } from "../hdf5/format.ts";
+import type { Checkpoint } from "../model/checkpoint.ts";
+import { type FusionShape, MODALITIES, fusionGraph } from "../model/fusion.ts";
+import { type Weights, weightSlots } from "../model/graph.ts";
+import { exportGraph } from "./exportGraph.ts";
+
+/** The file beside a checkpoint's weights. */
+export const ONNX_FILE = "model.onnx";
+
+/** What of a checkpoint goes into the file. */
+export type FusionFacts = Pick<Checkpoint, "classes" | "encoders" | "weights" | "matchBy">;
+
+/**
+ * A fusion classifier as an .onnx file. Inputs: `image_embeddings` [batch, Di] and `image_present` [batch, 1] (1 there, 0
+ * missing), the same for audio; outputs: `probabilities` and `logits`, [batch, classes].
+ */
+export function exportFusion(shape: FusionShape, facts: FusionFacts): Uint8Array {
+  const graph = fusionGraph(shape);
+  return exportGraph(graph, facts.weights, {
+    name: "fusion",
+    outputs: [
+      { name: "probabilities", layer: graph.output, softmax: true },
+      { name: "logits", layer: graph.output },
+    ],
+    metadata: fusionMetadata(shape, facts),
+    createdBy: CREATED_BY,
+  });
+}
+
+/** Texts by name; labels and encoders are JSON. */
+export function fusionMetadata(
+  shape: FusionShape,
+  { classes, encoders, weights, matchBy }: FusionFacts,
+): Record<string, string> {
+  const encoderTexts = MODALITIES.flatMap((modality) => {
+    const encoder = encoders[modality];
+    return encoder === undefined ? [] : [[modality, JSON.stringify(encoderToJson(encoder))]];
+  });
+  return {
+    format: "emotion-service onnx",
+    format_version: "1",
+    created_by: CREATED_BY,
+    kind: "fusion",
+    classes: JSON.stringify(classes),
+    ...Object.fromEntries(encoderTexts),
+    match_by: matchBy,
+    weights_sha256: hashOfWeights(shape, weights),
+  };
+}
+
+/** SHA-256 of the weights one after another, in the order of the network, which is that of weights.bin. */
+function hashOfWeights(shape: FusionShape, weights: Weights): string {
+  const hash = createHash("sha256");
+  for (const { name } of weightSlots(fusionGraph(shape))) {
+    const data = weights.get(name)?.data;
+    if (data !== undefined) hash.update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength)); // prettier-ignore
+  }
+  return hash.digest("hex");
+}

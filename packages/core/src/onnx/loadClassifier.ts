@@ -1,0 +1,127 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { UserError, causeOf } from "../errors.ts";
+import { loadTensorFlow } from "../model/backend.ts";
+import { type Checkpoint, checkpointShape } from "../model/checkpoint.ts";
+import { MODALITIES, createFusion, inputNames } from "../model/fusion.ts";
+import type { Batch } from "../model/rowSource.ts";
+import { predictBatch } from "../model/train.ts";
+import { ONNX_FILE, exportFusion, fusionMetadata } from "./fusionOnnx.ts";
+import { readOnnxInfo } from "./readInfo.ts";
+import { type Device, type OnnxRuntime, type Session, type SessionInput, createSession, loadOnnxRuntime } from "./session.ts"; // prettier-ignore
+
+/** A classifier that is ready to run. */
+export interface Classifier {
+  readonly checkpoint: Checkpoint;
+  /** What runs it, such as "onnxruntime 1.30.0 (cpu)" or "tensorflow.js (wasm)". */
+  readonly engine: string;
+  /** Probabilities, [rows, classes]. */
+  classify(rows: ClassifierRows): Promise<Float32Array>;
+  dispose(): Promise<void>;
+}
+type ClassifierRows = Pick<Batch, "rows" | "parts">;
+type Engine = Omit<Classifier, "checkpoint">;
+
+interface ClassifierOptions {
+  /** Threads of one run: as many as the machine has cores unless said. */
+  readonly threads?: number;
+  readonly device?: Device;
+  readonly onNotice: (line: string) => void;
+  /** In place of what is installed, for a test. */
+  readonly runtime?: ReturnType<typeof loadOnnxRuntime>;
+}
+
+/**
+ * The classifier of a checkpoint folder, in ONNX Runtime; in TensorFlow.js where that does not load, which is told.
+ * @throws UserError E_UNAVAILABLE when a device other than the CPU is asked for and does not start
+ */
+export async function loadClassifier(
+  folder: string,
+  checkpoint: Checkpoint,
+  { threads, device = "auto", onNotice, runtime = loadOnnxRuntime() }: ClassifierOptions,
+): Promise<Classifier> {
+  if (runtime.ok) {
+    const settings = { device, ...(threads === undefined ? {} : { threads }) };
+    const model = onnxOf(folder, checkpoint, onNotice);
+    const session = await createSession(runtime.ort, model, settings);
+    return { checkpoint, ...onOnnxRuntime(runtime.ort, session, device) };
+  }
+  if (device !== "auto" && device !== "cpu")
+    throw new UserError(
+      "E_UNAVAILABLE",
+      `the device ${device}: ONNX Runtime, which runs it, does not load (${runtime.cause})`,
+      { hint: "install onnxruntime-node, or use the device cpu" },
+    );
+  return { checkpoint, ...(await onTensorFlow(checkpoint, runtime.cause, onNotice)) };
+}
+
+/** The folder's own .onnx file where it is whole and of these weights, else one made now. */
+function onnxOf(
+  folder: string,
+  checkpoint: Checkpoint,
+  onNotice: (line: string) => void,
+): Uint8Array {
+  const path = join(folder, ONNX_FILE);
+  const shape = checkpointShape(checkpoint);
+  if (existsSync(path)) {
+    const bytes = readFileSync(path);
+    const problem = problemOf(bytes, path, fusionMetadata(shape, checkpoint));
+    if (problem === undefined) return bytes;
+    onNotice(`${problem}: the model is taken from weights.bin`);
+  }
+  return exportFusion(shape, checkpoint);
+}
+
+/** Why an .onnx file is not the one of this checkpoint; undefined: it is. */
+function problemOf(
+  bytes: Uint8Array,
+  path: string,
+  expected: Readonly<Record<string, string>>,
+): string | undefined {
+  try {
+    const { metadata } = readOnnxInfo(bytes, path);
+    const other = Object.keys(expected).find(
+      (key) => key !== "created_by" && metadata[key] !== expected[key],
+    );
+    return other && `${path}: is not of this model (its ${other} is another)`;
+  } catch (error) {
+    return causeOf(error);
+  }
+}
+
+function onOnnxRuntime(ort: OnnxRuntime, session: Session, device: Device): Engine {
+  const provider = device === "auto" ? "cpu" : device;
+  return {
+    engine: `onnxruntime ${ort.env.versions.node ?? ""} (${provider})`,
+    classify: async ({ rows, parts }) => {
+      const inputs: Record<string, SessionInput> = {};
+      for (const modality of MODALITIES) {
+        const part = parts[modality];
+        if (part === undefined) continue;
+        const names = inputNames(modality);
+        inputs[names.values] = { data: part.values, dims: [rows, part.values.length / rows] };
+        inputs[names.present] = { data: part.present, dims: [rows, 1] };
+      }
+      const { probabilities } = await session.run(inputs);
+      if (probabilities === undefined) throw new Error("the model has no probabilities");
+      return probabilities.data;
+    },
+    dispose: () => session.dispose(),
+  };
+}
+
+async function onTensorFlow(
+  checkpoint: Checkpoint,
+  cause: string,
+  onNotice: (line: string) => void,
+): Promise<Engine> {
+  const { tf, backend } = await loadTensorFlow();
+  const model = createFusion(tf, checkpointShape(checkpoint), checkpoint.weights);
+  onNotice(`ONNX Runtime does not load (${cause}): TensorFlow.js on ${backend} runs the model`);
+  return {
+    engine: `tensorflow.js (${backend})`,
+    classify: ({ rows, parts }) =>
+      Promise.resolve(predictBatch(tf, model, { rows, parts, classIds: new Int32Array(rows) })),
+    dispose: () => Promise.resolve(model.dispose()),
+  };
+}

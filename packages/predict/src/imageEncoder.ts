@@ -1,0 +1,92 @@
+import { UserError } from "@emotion-service/core/errors";
+import { FACE_CROPS, type FaceCrop } from "@emotion-service/core/face/faceCrop";
+import type { RgbImage } from "@emotion-service/core/face/image";
+import { type EncoderInfo, requireSameEncoder } from "@emotion-service/core/hdf5/encoder";
+import type { PictureEncoderOptions } from "@emotion-service/core/image/pictureEncoder";
+
+/** What embeds pictures and the frames of videos, whatever its network. */
+export interface ImageEncoder {
+  readonly info: EncoderInfo;
+  /** Whether it takes frames whole, whatever is in them. */
+  readonly wholeFrames: boolean;
+  /** The encoder's input from a picture file; undefined where no face is found. */
+  file(path: string): Promise<RgbImage | undefined>;
+  /** The same from a frame: its aligned face, or all of it where the encoder takes whole pictures. */
+  frame(image: RgbImage): Promise<RgbImage | undefined>;
+  /** [inputs, dim] row-major */
+  embed(inputs: readonly RgbImage[]): Promise<Float32Array>;
+}
+
+/** How an encoder is found and loaded. */
+export type ImageEncoderOptions = Pick<PictureEncoderOptions, "weights" | "env" | "onNotice">;
+
+/** What the messages call the two sides. */
+export const THIS_INSTALL = { expected: "the model", actual: "this installation's encoder" };
+
+/**
+ * Loads the encoder that made the embeddings which a model was trained on; undefined for one that predict does not know.
+ * @throws UserError E_SETTINGS when this installation's is another: other weights, other settings
+ */
+export async function loadImageEncoder(
+  info: EncoderInfo,
+  options: ImageEncoderOptions,
+): Promise<ImageEncoder | undefined> {
+  if (info.model === "face") return faceEncoder(info, options);
+  if (info.model === "resnet18") return resnet18Encoder(info, options);
+  return undefined;
+}
+
+async function faceEncoder(
+  info: EncoderInfo,
+  { onNotice }: ImageEncoderOptions,
+): Promise<ImageEncoder> {
+  const crop = FACE_CROPS.find((rule) => rule === cropOf(info)) ?? "auto";
+  const { faceEncoderInfo, loadFaceEncoder } =
+    await import("@emotion-service/core/face/faceEncoder");
+  const { readImage } = await import("@emotion-service/core/face/image");
+  requireSameEncoder(info, faceEncoderInfo(crop), THIS_INSTALL);
+  const encoder = await loadFaceEncoder(crop, { onNotice });
+  return {
+    info,
+    wholeFrames: false,
+    file: async (path) => encoder.prepare(await readImage(path)),
+    frame: (image) => encoder.prepare(image, "on"),
+    embed: (faces) => encoder.embed(faces),
+  };
+}
+
+async function resnet18Encoder(
+  info: EncoderInfo,
+  { weights, env, onNotice }: ImageEncoderOptions,
+): Promise<ImageEncoder> {
+  const { loadResnet18Encoder, resnet18WeightsFor } =
+    await import("@emotion-service/core/image/resnet18Encoder");
+  const { loadPicturePreparer } = await import("@emotion-service/core/image/preparePicture");
+  const found = weights ?? resnet18WeightsFor(info.weightsSha256);
+  if (found === undefined)
+    throw new UserError(
+      "E_SETTINGS",
+      `the model was trained on resnet18 with the weights of SHA-256 ${info.weightsSha256}, which are not the published ones`,
+      { hint: "name the file that embed had with --weights" },
+    );
+  const encoder = await loadResnet18Encoder({
+    weights: found === "published" ? undefined : found,
+    device: "auto",
+    faceCrop: cropOf(info) === "on" ? "on" : "off",
+    env,
+    onNotice,
+  });
+  requireSameEncoder(info, encoder.info, THIS_INSTALL);
+  const preparer = await loadPicturePreparer(encoder.input);
+  return {
+    info,
+    wholeFrames: encoder.input.faceCrop === "off",
+    file: (path) => preparer.file(path),
+    frame: (image) => preparer.image(image),
+    embed: (pictures) => encoder.embed(pictures),
+  };
+}
+
+function cropOf(info: EncoderInfo): FaceCrop | undefined {
+  return (JSON.parse(info.featureConfig) as { face_crop?: FaceCrop }).face_crop;
+}

@@ -1,0 +1,52 @@
+import { join } from "node:path";
+import { readEmbeddings } from "@emotion-service/core/hdf5/embeddings";
+import type { EncoderInfo } from "@emotion-service/core/hdf5/encoder";
+import { describe, expect, it } from "vitest";
+import { writeFaceSample } from "../../../scripts/sample/writeSample.ts";
+import { runCommand, temporaryFolder } from "../../../test/command.ts";
+import { createInputEncoders } from "../src/embedInput.ts";
+
+const NOTHING = { weights: undefined, env: {} };
+
+/** What embed says of a resnet18 encoder with weights of this hash. */
+function encoderOf(weightsSha256: string): EncoderInfo {
+  const featureConfig =
+    '{"face_crop":"off","normalisation":"imagenet","resize":"pillow_bilinear","size":224}';
+  return { model: "resnet18", weightsSha256, featureConfig, dim: 512 };
+}
+
+describe("a model trained on resnet18 embeddings", () => {
+  it("gets the embeddings that embed wrote, bit for bit", async () => {
+    const folder = temporaryFolder();
+    await writeFaceSample(join(folder, "faces"), { facesPerClass: 1 });
+    const args = ["--images_dir", "faces", "--out_h5", "e.h5", "--model", "resnet18"];
+    const result = await runCommand("embed", [...args, "--weights", "random"], { cwd: folder });
+    expect(result).toMatchObject({ exitCode: 0 });
+    const { encoder, splits } = await readEmbeddings(join(folder, "e.h5"), "");
+    expect(encoder).toEqual(encoderOf("random-1234"));
+    const { embeddings, paths } = splits.get("all")!;
+    const inputs = createInputEncoders({ image: encoder }, NOTHING);
+    for (const [row, path] of paths.entries()) {
+      const { embedding } = await inputs.image(join(folder, "faces", path));
+      expect(embedding).toEqual(embeddings.data.slice(row * 512, (row + 1) * 512));
+    }
+  });
+
+  it("asks for weights that nobody publishes", async () => {
+    const inputs = createInputEncoders({ image: encoderOf("ab".repeat(32)) }, NOTHING);
+    await expect(inputs.image("a.jpg")).rejects.toMatchObject({
+      code: "E_SETTINGS",
+      message: expect.stringMatching(/with the weights of SHA-256 abab.*not the published ones/),
+      hint: expect.stringMatching(/--weights/),
+    });
+  });
+
+  it("refuses other weights than it was trained on", async () => {
+    const options = { weights: "random", env: {} };
+    const inputs = createInputEncoders({ image: encoderOf("ab".repeat(32)) }, options);
+    await expect(inputs.image("a.jpg")).rejects.toMatchObject({
+      code: "E_SETTINGS",
+      message: expect.stringMatching(/weights_sha256 is "random-1234", must be "abab/),
+    });
+  });
+});

@@ -1,0 +1,70 @@
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { readCheckpoint } from "@emotion-service/core/model/checkpoint";
+import { describe, expect, it } from "vitest";
+import { namesIn, runCommand, temporaryFolder } from "../../../test/command.ts";
+import { writePairs } from "./fixture.ts";
+
+/** Of 11 values each: 1.14 MiB, of which `--memory 1` holds none. */
+const ROWS = 27_200;
+const FEW = ["--epochs", "2", "--batch_size", "256", "--backend", "wasm", "--json"];
+
+interface Report {
+  readonly val: { readonly uar: number };
+  readonly history: unknown[];
+}
+
+async function train(folder: string, out: string, ...args: string[]) {
+  const files = ["--train_h5", "train.h5", "--save_dir", out];
+  const result = await runCommand("train-multimodal", [...files, ...FEW, ...args], { cwd: folder });
+  if (result.exitCode !== 0) throw new Error(result.stderr);
+  const weights = readFileSync(join(folder, out, "multimodal_last", "weights.bin"));
+  return {
+    report: JSON.parse(result.stdout) as Report,
+    // Without what tells of progress.
+    notices: result.stderr.split("\n").filter((line) => !/^epoch |^\d+\/\d+ /.test(line)),
+    weights: createHash("sha256").update(weights).digest("hex"),
+    standardisation: readCheckpoint(join(folder, out, "multimodal_last"), "").weights,
+  };
+}
+
+describe("rows that stay in their file", () => {
+  it("train as well as rows in memory, and the same whoever reads them", async () => {
+    const folder = temporaryFolder();
+    await writePairs(folder, "train.h5", { rows: ROWS, missingImages: true });
+    const whole = await train(folder, "whole");
+    const streamed = await train(folder, "streamed", "--memory", "1");
+    expect(streamed.report.val.uar).toBeGreaterThan(0.8);
+    expect(Math.abs(streamed.report.val.uar - whole.report.val.uar)).toBeLessThan(0.03);
+    for (const name of ["image.mean", "image.deviation", "audio.mean", "audio.deviation"])
+      expect(streamed.standardisation.get(name)!.data).toBeAllClose(
+        whole.standardisation.get(name)!.data,
+        { rtol: 1e-6, atol: 1e-7 },
+      );
+    const isOurs = (line: string): boolean => line.includes("are read from the file");
+    expect(streamed.notices.filter((line) => !isOurs(line))).toEqual(whole.notices);
+    expect(streamed.notices.filter(isOurs)).toEqual([
+      "train.h5: its values take 2 MiB, more than what is left of --memory 1 MiB: they are read from the file in each epoch",
+    ]);
+    expect(whole.notices.some(isOurs)).toBe(false);
+
+    const ahead = await train(folder, "ahead", "--memory", "1", "--prefetch", "--workers", "2");
+    expect(ahead.weights).toBe(streamed.weights);
+    expect(ahead.report.history).toEqual(streamed.report.history);
+  });
+
+  it.each([["--quiet"], ["--prefetch"]])("Ctrl-C ends an epoch: %s", async (flag) => {
+    const folder = temporaryFolder();
+    await writePairs(folder, "train.h5", { rows: ROWS });
+    const args = ["--train_h5", "train.h5", "--epochs", "50", "--memory", "1", flag];
+    const started = performance.now();
+    const result = await runCommand("train-multimodal", [...args, "--batch_size", "2"], {
+      cwd: folder,
+      killAfterMs: 4000,
+    });
+    expect(result).toMatchObject({ exitCode: 130, stdout: "" });
+    expect(performance.now() - started).toBeLessThan(30_000);
+    expect(namesIn(folder)).toEqual(["train.h5"]);
+  });
+});
