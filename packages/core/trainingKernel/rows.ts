@@ -102,6 +102,15 @@ export function dropout(x: usize, n: i32, seed: u32, threshold: u32, scale: f32,
   }
 }
 
+/** dx[i] = dy[i] where y[i] > 0, else 0: the gradient of max(x, 0), y being its value. */
+export function reluGradient(dy: usize, y: usize, n: i32, dx: usize): void {
+  let i = 0;
+  for (; i + 4 <= n; i += 4, dy += 16, y += 16, dx += 16)
+    v128.store(dx, v128.and(v128.load(dy), f32x4.gt(v128.load(y), f32x4.splat(0))));
+  for (; i < n; i += 1, dy += 4, y += 4, dx += 4)
+    store<f32>(dx, load<f32>(y) > 0 ? load<f32>(dy) : 0);
+}
+
 /** Rows of x where present[i] is not 0, else `missing` [n]. */
 export function fillMissing(
   x: usize,

@@ -2,12 +2,16 @@ import { createRequire } from "node:module";
 import { UserError } from "../errors.ts";
 import { registerFusedKernels } from "./fusedKernels.ts";
 import { type KernelHost, hostBeside, hostInWasm } from "./kernelHost.ts";
+import { registerNativeKernels } from "./nativeKernels.ts";
 import { registerWasmKernels } from "./wasmKernels.ts";
 
 export type Tf = typeof import("@tensorflow/tfjs");
 
 export const BACKENDS = ["auto", "tensorflow", "wasm", "cpu"] as const;
 export type BackendChoice = (typeof BACKENDS)[number];
+
+export const DEVICES = ["auto", "cpu", "cuda"] as const;
+export type Device = (typeof DEVICES)[number];
 
 export interface TensorFlow {
   readonly tf: Tf;
@@ -23,25 +27,21 @@ const NATIVE_PACKAGES = ["@tensorflow/tfjs-node-gpu", "@tensorflow/tfjs-node"];
 const require = createRequire(import.meta.url);
 
 /**
- * Loads TensorFlow.js: "auto" takes the native binding where it loads, else WebAssembly. `asked` is how the user asked.
- * @throws UserError E_UNAVAILABLE when the native binding is asked for and does not load
+ * Loads TensorFlow.js. "auto" takes the native binding where it loads, else WebAssembly; on the device "auto", a GPU where
+ * the binding sees one. `asked` is how the user asked for the backend.
+ * @throws UserError E_UNAVAILABLE when the native binding is asked for and does not load, or a GPU and there is none
  */
 export async function loadTensorFlow(
   choice: BackendChoice = "auto",
-  asked = `--backend ${choice}`,
+  { asked = `--backend ${choice}`, device = "auto" }: LoadOptions = {},
 ): Promise<TensorFlow> {
   if (choice === "auto" || choice === "tensorflow") {
-    prepareForNative();
-    const native = NATIVE_PACKAGES.find(loads);
-    const tf = requireTf();
-    if (native !== undefined && (await tf.setBackend("tensorflow"))) {
-      startKernels(tf, hostBeside);
-      return { tf, backend: "tensorflow", reason: `${native} is installed` };
-    }
-    if (choice === "tensorflow")
+    const native = await loadNative(device);
+    if (native !== undefined) return native;
+    if (choice === "tensorflow" || device === "cuda")
       throw new UserError(
         "E_UNAVAILABLE",
-        `${asked}: the native TensorFlow binding does not load`,
+        `${device === "cuda" ? "--device cuda" : asked}: the native TensorFlow binding does not load`,
         {
           hint: "set it up with pnpm native-tensorflow, or leave the flag out (WebAssembly needs nothing)",
         },
@@ -56,6 +56,31 @@ export async function loadTensorFlow(
   registerWasmKernels(tf, startKernels(tf, hostInWasm));
   const reason = choice === "wasm" ? "asked for" : "the native TensorFlow binding is not installed";
   return { tf, backend: "wasm", reason };
+}
+
+interface LoadOptions {
+  readonly asked?: string;
+  readonly device?: Device;
+}
+
+/** The native binding, ready; undefined where it does not load. */
+async function loadNative(device: Device): Promise<TensorFlow | undefined> {
+  prepareForNative(device);
+  const native = NATIVE_PACKAGES.find(loads);
+  const tf = requireTf();
+  if (native === undefined || !(await tf.setBackend("tensorflow"))) return undefined;
+  // The tensors of a GPU are out of the training kernel's reach.
+  const onGpu = (tf.backend() as { isUsingGpuDevice?: boolean }).isUsingGpuDevice === true;
+  if (device === "cuda" && !onGpu)
+    throw new UserError("E_UNAVAILABLE", "--device cuda: TensorFlow sees no GPU", {
+      hint: "see whether nvidia-smi lists one; pnpm native-tensorflow takes TensorFlow with CUDA where it does",
+    });
+  if (!onGpu && !hosts.has("tensorflow")) {
+    startKernels(tf, hostBeside);
+    registerNativeKernels(tf);
+  }
+  const where = device === "cpu" ? "the processor, asked for" : onGpu ? "a GPU" : "the processor";
+  return { tf, backend: "tensorflow", reason: `${native} is installed; on ${where}` };
 }
 
 const hosts = new Map<string, KernelHost>();
@@ -77,9 +102,13 @@ function startKernels(tf: Tf, create: (tf: Tf) => KernelHost): KernelHost {
   return host;
 }
 
-/** Libtensorflow says much on stderr unless told; the package calls a function of util that Node 23 took away. */
-function prepareForNative(): void {
+/**
+ * Libtensorflow says much on stderr unless told, and takes every GPU that it sees; the package calls a function of util that
+ * Node 23 took away.
+ */
+function prepareForNative(device: Device): void {
   process.env["TF_CPP_MIN_LOG_LEVEL"] ??= "3";
+  if (device === "cpu") process.env["CUDA_VISIBLE_DEVICES"] = "-1";
   const util = require("node:util") as { isNullOrUndefined?: (value: unknown) => boolean };
   util.isNullOrUndefined ??= (value) => value === null || value === undefined;
 }

@@ -1,6 +1,5 @@
 import type { EncoderInfo } from "../hdf5/encoder.ts";
 import type { Matrix } from "../hdf5/file.ts";
-import type { Modality } from "./fusion.ts";
 
 /** One modality of a set of rows. */
 export interface ModalityRows {

@@ -14,6 +14,7 @@ export const FUSED = {
   layerNorm: "FusedLayerNorm",
   layerNormGradient: "FusedLayerNormGradient",
   dropout: "FusedDropout",
+  reluGradient: "FusedReluGradient",
   fillMissing: "FusedFillMissing",
   fillMissingGradient: "FusedFillMissingGradient",
 } as const;
@@ -146,6 +147,15 @@ const KERNELS: Readonly<Record<string, FusedKernel>> = {
       (kernel, { inputs, outputs }) =>
       kernel.dropout(inputs[0] ?? NONE, m * n, attribute("seed"), attribute("threshold"), attribute("scale"), outputs[0] ?? NONE), // prettier-ignore
     );
+  },
+  [FUSED.reluGradient]: (host, input) => {
+    const taken = all(input("dy"), input("y"));
+    const y = taken[1] as TensorInfo;
+    const { m, n } = matrixOf(y);
+    return host.call(taken, [y.shape], 0, (kernel, { inputs, outputs }) => {
+      const [dyAt, yAt] = inputs as [number, number];
+      kernel.reluGradient(dyAt, yAt, m * n, outputs[0] ?? NONE);
+    });
   },
   [FUSED.fillMissing]: (host, input) => {
     const taken = all(input("x"), input("present"), input("missing"));

@@ -8,7 +8,7 @@ import {
   type Window,
   padSame,
 } from "./graph.ts";
-import { dropout, fillMissing, layerNorm, trainBatchNorm } from "./trainingLayers.ts";
+import { dropout, fillMissing, layerNorm, relu, trainBatchNorm } from "./trainingLayers.ts";
 
 /**
  * How a batch goes through: in training, batch norm uses the batch's statistics and each dropout layer draws what it drops
@@ -96,7 +96,7 @@ const RUN: { readonly [Name in Exclude<OperationName, "input">]: RunLayer<Name> 
   },
   layerNorm: ({ tf, weight }, { name, epsilon }, [x]) =>
     layerNorm(tf, x as Tensor, weight(`${name}.gamma`), weight(`${name}.beta`), epsilon),
-  relu: ({ tf }, _layer, [x]) => tf.relu(x as Tensor),
+  relu: ({ tf }, _layer, [x]) => relu(tf, x as Tensor),
   leakyRelu: ({ tf }, { alpha }, [x]) => tf.leakyRelu(x as Tensor, alpha),
   softmax: ({ tf }, _layer, [x]) => tf.softmax(x as Tensor),
   dropout: ({ tf, mode }, { rate }, [x]) =>

@@ -1,4 +1,4 @@
-import type { Scalar, Tensor2D } from "@tensorflow/tfjs";
+import type { Scalar, Tensor, Tensor2D } from "@tensorflow/tfjs";
 import type { Tf } from "./backend.ts";
 
 /** What a batch's loss is measured against. */
@@ -34,8 +34,40 @@ export function softTargets(
   return { targets, total };
 }
 
-/** Class-weighted cross entropy of logits [B, classes], nats: a mean weighted by the rows' class weights. */
+/**
+ * Class-weighted cross entropy of logits [B, classes], nats: a mean weighted by the rows' class weights. It and its gradient
+ * are computed here: a batch's scores are few, and as a dozen operations they would take longer than a layer.
+ */
 export function crossEntropy(tf: Tf, logits: Tensor2D, { targets, total }: SoftTargets): Scalar {
-  const weighted = tf.tensor2d(targets, logits.shape);
-  return tf.div(tf.neg(tf.sum(tf.mul(weighted, tf.logSoftmax(logits)))), total);
+  const run = tf.customGrad((...args) => {
+    const scores = args[0] as Tensor2D;
+    const { loss, gradient } = lossAndGradient(scores.dataSync() as Float32Array, scores.shape[1], targets, total); // prettier-ignore
+    const gradFunc = (dy: Tensor): Tensor => tf.mul(tf.tensor2d(gradient, scores.shape), dy);
+    return { value: tf.scalar(loss), gradFunc };
+  });
+  return run(logits) as Scalar;
+}
+
+/** -Σ target · log softmax / total, and its gradient: (softmax · Σ target - target) / total. */
+function lossAndGradient(
+  logits: Float32Array,
+  classes: number,
+  targets: Float32Array,
+  total: number,
+): { loss: number; gradient: Float32Array } {
+  const gradient = new Float32Array(logits.length);
+  let loss = 0;
+  for (let start = 0; start < logits.length; start += classes) {
+    const row = logits.subarray(start, start + classes);
+    const most = row.reduce((a, b) => Math.max(a, b), -Infinity);
+    const sum = row.reduce((all, score) => all + Math.exp(score - most), 0);
+    const target = targets.subarray(start, start + classes);
+    const weight = target.reduce((a, b) => a + b, 0);
+    for (let k = 0; k < classes; k += 1) {
+      const logarithm = (row[k] ?? 0) - most - Math.log(sum);
+      loss -= (target[k] ?? 0) * logarithm;
+      gradient[start + k] = (Math.exp(logarithm) * weight - (target[k] ?? 0)) / total;
+    }
+  }
+  return { loss: loss / total, gradient };
 }

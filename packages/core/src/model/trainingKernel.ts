@@ -80,6 +80,7 @@ export interface TrainingKernel {
     room: Address,
   ): void;
   dropout(x: Address, n: number, seed: number, threshold: number, scale: number, y: Address): void;
+  reluGradient(dy: Address, y: Address, n: number, dx: Address): void;
   fillMissing(
     x: Address,
     present: Address,

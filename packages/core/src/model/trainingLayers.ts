@@ -47,7 +47,7 @@ export function trainBatchNorm(
       move(mean as Tensor, variance as Tensor);
       return { value: y as Tensor, kept: { x, mean: mean as Tensor, scale: scale as Tensor, ...takes } }; // prettier-ignore
     },
-    (dy, kept) => runFused(tf, FUSED.batchNormGradient, { dy, gamma, ...kept }, { count }),
+    (dy, kept) => runFused(tf, FUSED.batchNormGradient, { dy, gamma, ...kept }, { count, epsilon }),
   );
 }
 
@@ -159,6 +159,20 @@ export function dropout(tf: Tf, x: Tensor, rate: number, seed: number): Tensor {
     [x],
     () => ({ value: drop(x), kept: {} }),
     (dy) => [drop(dy)],
+  );
+}
+
+/** max(x, 0) */
+export function relu(tf: Tf, x: Tensor): Tensor {
+  if (!hasFusedKernels(tf)) return tf.relu(x);
+  return withGradient(
+    tf,
+    [x],
+    () => {
+      const y = tf.relu(x);
+      return { value: y, kept: { y } };
+    },
+    (dy, kept) => runFused(tf, FUSED.reluGradient, { dy, ...kept }, {}),
   );
 }
 

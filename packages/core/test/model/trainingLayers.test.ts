@@ -12,6 +12,7 @@ import {
   dropout,
   fillMissing,
   layerNorm,
+  relu,
   trainBatchNorm,
 } from "@emotion-service/core/model/trainingLayers";
 import { createRandom, normal } from "@emotion-service/core/random";
@@ -150,6 +151,15 @@ it.each([
     return [layer(x, gamma, beta), ...tf.grads(layer)([x, gamma, beta], made([m, n], 4))];
   });
   expectSame(results, { rtol: 1e-4, atol: 1e-5 });
+});
+
+it.each([1, 4, 7])("max(x, 0) of %i values and its gradient, either way", async (n) => {
+  const results = await eachWay(() => {
+    const layer = (x: Tensor): Tensor => relu(tf, x);
+    const x = tf.concat([made([1, n], 1), tf.zeros([1, n])]);
+    return [layer(x), tf.grad(layer)(x, made([2, n], 2))];
+  });
+  expectSame(results, { rtol: 0, atol: 0 });
 });
 
 it("a missing row gets the learnt vector and gives its gradient to it, either way", async () => {

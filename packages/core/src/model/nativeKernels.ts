@@ -1,0 +1,93 @@
+import type { KernelBackend, TensorInfo } from "@tensorflow/tfjs";
+import type { Tf } from "./backend.ts";
+import { FUSED } from "./fusedKernels.ts";
+
+/** What is used of the native backend: any operation of TensorFlow, by its name. */
+interface NativeBackend extends KernelBackend {
+  readonly binding: { readonly TF_ATTR_BOOL: number; readonly TF_ATTR_FLOAT: number; readonly TF_ATTR_STRING: number; readonly TF_ATTR_TYPE: number; readonly TF_FLOAT: number }; // prettier-ignore
+  executeSingleOutput(name: string, attributes: object[], inputs: TensorInfo[]): TensorInfo;
+  executeMultipleOutputs(
+    name: string,
+    attributes: object[],
+    inputs: TensorInfo[],
+    outputs: number,
+  ): TensorInfo[];
+}
+
+type Inputs = Readonly<Record<string, TensorInfo>>;
+type Run = (inputs: Inputs, attributes: Readonly<Record<string, number>>) => TensorInfo[];
+
+/**
+ * Kernels of {@link FUSED} that TensorFlow has itself, on all its threads: to copy a picture's batch to the training kernel
+ * and back takes longer than to compute it.
+ */
+export function registerNativeKernels(tf: Tf): void {
+  const backend = tf.backend() as NativeBackend;
+  const { binding } = backend;
+  const float = (name: string) => ({ name, type: binding.TF_ATTR_TYPE, value: binding.TF_FLOAT });
+  const number = (name: string, value: number) => ({ name, type: binding.TF_ATTR_FLOAT, value });
+  const batchNormAttributes = (epsilon: number): object[] => [
+    float("T"),
+    float("U"),
+    number("epsilon", epsilon),
+    { name: "data_format", type: binding.TF_ATTR_STRING, value: "NHWC" },
+    { name: "is_training", type: binding.TF_ATTR_BOOL, value: true },
+  ];
+  const empty = (): TensorInfo => ({
+    dataId: backend.write(new Float32Array(0), [0], "float32"),
+    shape: [0],
+    dtype: "float32",
+  });
+  const isPicture = ({ present, x }: Inputs): boolean =>
+    present === undefined && x?.shape.length === 4;
+
+  replaceWhere(
+    tf,
+    FUSED.reluGradient,
+    () => true,
+    ({ dy, y }) => [
+      backend.executeSingleOutput("ReluGrad", [float("T")], [dy as TensorInfo, y as TensorInfo]),
+    ],
+  );
+  replaceWhere(tf, FUSED.batchNorm, isPicture, (inputs, { epsilon = 0 }) => {
+    const { x, gamma, beta } = inputs as Record<"x" | "gamma" | "beta", TensorInfo>;
+    const none = empty();
+    const settings = [...batchNormAttributes(epsilon), number("exponential_avg_factor", 1)];
+    const made = backend.executeMultipleOutputs("FusedBatchNormV3", settings, [x, gamma, beta, none, none], 6); // prettier-ignore
+    const [y, mean, unbiased, meanAgain, variance, reserve] = made as Six;
+    for (const { dataId } of [none, unbiased, meanAgain, reserve])
+      backend.disposeData(dataId, true);
+    backend.incRef(variance.dataId);
+    return [y, mean, variance, variance]; // the gradient is of the variance here, not of one over its root
+  });
+  replaceWhere(tf, FUSED.batchNormGradient, isPicture, (inputs, { epsilon = 0 }) => {
+    const { dy, x, gamma, mean, scale } = inputs as Record<"dy" | "x" | "gamma" | "mean" | "scale", TensorInfo>; // prettier-ignore
+    const none = empty();
+    const taken = [dy, x, gamma, mean, scale, none];
+    const made = backend.executeMultipleOutputs("FusedBatchNormGradV3", batchNormAttributes(epsilon), taken, 5); // prettier-ignore
+    for (const { dataId } of [none, ...made.slice(3)]) backend.disposeData(dataId, true);
+    return made.slice(0, 3);
+  });
+}
+
+type Six = [TensorInfo, TensorInfo, TensorInfo, TensorInfo, TensorInfo, TensorInfo];
+
+/** Puts a kernel before the one that is registered, for the inputs that it is for. */
+function replaceWhere(
+  tf: Tf,
+  kernelName: string,
+  isFor: (inputs: Inputs) => boolean,
+  run: Run,
+): void {
+  const original = tf.getKernel(kernelName, "tensorflow");
+  if (original === undefined) throw new Error(`${kernelName} is not registered yet`);
+  tf.unregisterKernel(kernelName, "tensorflow");
+  tf.registerKernel({
+    ...original,
+    kernelFunc: (call) => {
+      const inputs = call.inputs as unknown as Inputs;
+      if (!isFor(inputs)) return original.kernelFunc(call);
+      return run(inputs, call.attrs as Record<string, number>);
+    },
+  });
+}
