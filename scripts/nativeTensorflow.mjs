@@ -64,6 +64,12 @@ function packageFolder() {
   }
 }
 
+/** Whether the binding has been set up, by this command or by the package itself. */
+export function isSetUp() {
+  const folder = packageFolder();
+  return folder !== undefined && existsSync(join(folder, "lib"));
+}
+
 function remove(folder) {
   for (const made of ["deps", "lib", "build", "build-tmp-napi-v8"])
     rmSync(join(folder, made), { recursive: true, force: true });
@@ -71,7 +77,7 @@ function remove(folder) {
 }
 
 async function setUpNative(folder) {
-  if (existsSync(join(folder, "lib"))) {
+  if (isSetUp()) {
     const works = await verify();
     if (works.ok) return said(works, "It is set up already.");
   }

@@ -1,6 +1,7 @@
 /** Every check, from a bare clone: `npm run verify`. The last line counts them. */
 import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { isSetUp } from "./nativeTensorflow.mjs";
 import { compile, install, isMain, nodeProblem, root, run, step } from "./setup.mjs";
 
 const reportPath = join(root, "node_modules/.cache/verify/vitest.json");
@@ -21,6 +22,8 @@ const PIP_INSTALL = [
   ":all:",
 ];
 
+const NATIVE_TESTS = "test/native.test.ts";
+
 if (isMain(import.meta.url)) process.exitCode = (await verify()) ? 0 : 1;
 
 async function verify() {
@@ -40,13 +43,31 @@ async function verify() {
   const onnx = await step("onnx", () => findOnnx(python.interpreter));
   if (onnx.cause !== undefined)
     console.log(`SKIPPED: ONNX check (no Python with onnx and onnxruntime: ${onnx.cause})`);
-  const tests = await runTests(python.interpreter);
+  const tests = await runTests("tests", python.interpreter, ["--exclude", NATIVE_TESTS]);
+  const native = await testNative(python.interpreter);
   const passed = checks.filter(({ ok }) => ok).length;
   return sumUp({
-    ...tests,
-    passed: tests.passed + passed,
-    failed: tests.failed + checks.length - passed,
+    passed: tests.passed + native.passed + passed,
+    failed: tests.failed + native.failed + checks.length - passed,
+    skipped: tests.skipped + native.skipped,
   });
+}
+
+/** What needs the native TensorFlow binding: it is set up for it where it can be, and taken away again. */
+async function testNative(python) {
+  const script = join(root, "scripts/nativeTensorflow.mjs");
+  const wasThere = isSetUp();
+  const answer = createAnswer();
+  const setUp = await step("native", async () => {
+    const { ok, output } = await run(process.execPath, [script], { timeoutMs: 400_000 });
+    return answer(ok ? { works: true } : { word: "none", cause: output.trim() });
+  });
+  if (!setUp.works) console.log(`SKIPPED: native TensorFlow (${setUp.cause})`);
+  const tests = setUp.works
+    ? await runTests("native tests", python, [NATIVE_TESTS])
+    : { passed: 0, failed: 0, skipped: 1 };
+  if (setUp.works && !wasThere) await run(process.execPath, [script, "--undo"]);
+  return tests;
 }
 
 /** Prints the last line; true when nothing failed. */
@@ -56,12 +77,13 @@ function sumUp({ passed, failed, skipped }) {
 }
 
 /** Runs vitest, and counts by its JSON report: what could not even be counted is a failure. */
-async function runTests(python) {
+async function runTests(name, python, which) {
   rmSync(reportPath, { force: true });
   mkdirSync(dirname(reportPath), { recursive: true });
-  const args = ["run", "--reporter=default", "--reporter=json", `--outputFile.json=${reportPath}`];
+  const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${reportPath}`];
+  const args = ["run", ...reporters, ...which];
   const env = { EMOTION_SERVICE_PYTHON: python ?? "" };
-  const result = await step("tests", () => run("vitest", args, { env }));
+  const result = await step(name, () => run("vitest", args, { env }));
   const report = existsSync(reportPath) ? JSON.parse(readFileSync(reportPath, "utf8")) : undefined;
   const { skippedNames, ...counts } = countTests(report, result.ok);
   if (skippedNames.length > 0) console.log(`SKIPPED: ${skippedNames.join("\n         ")}`);

@@ -24,7 +24,7 @@ export function createProgram(io: CliIo) {
     .requiredOption("--out_h5 <file>", "output HDF5 file")
     .option(
       "--model <name>",
-      "encoder: auto (face for pictures, audio_stats for sound), face, resnet18, audio_stats",
+      "encoder: auto (face for pictures, audio_stats for sound), face, resnet18, audio_stats, or an .onnx file that takes pictures",
       "auto",
     )
     .option(
@@ -32,14 +32,14 @@ export function createProgram(io: CliIo) {
       "resnet18: a state dict of PyTorch (.pth, .safetensors), or random (default: the published one, from a cache or downloaded once)",
     )
     .addOption(
-      new Option("--device <device>", "resnet18: where the network runs; auto is cpu")
+      new Option("--device <device>", "resnet18, .onnx: where the network runs; auto is cpu")
         .choices(["auto", "cpu", "cuda"] as const)
         .default("auto" as const),
     )
     .addOption(
       new Option(
         "--face_crop <rule>",
-        "on: find, level and cut out the face; off: pictures are aligned faces; auto: decides by size and shape (resnet18: takes whole pictures, as off)",
+        "on: find, level and cut out the face; off: pictures are aligned faces; auto: decides by size and shape (resnet18, .onnx: takes whole pictures, as off)",
       )
         .choices(FACE_CROPS)
         .default("auto" as const),

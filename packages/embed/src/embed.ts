@@ -13,7 +13,10 @@ import {
   type Split,
   writeEmbeddings,
 } from "@emotion-service/core/hdf5/embeddings";
-import type { PictureEncoderOptions } from "@emotion-service/core/image/pictureEncoder";
+import type {
+  PictureEncoder,
+  PictureEncoderOptions,
+} from "@emotion-service/core/image/pictureEncoder";
 import type { Device } from "@emotion-service/core/onnx/session";
 import { embedPictures } from "./embedPictures.ts";
 import {
@@ -32,11 +35,11 @@ export interface EmbedOptions extends EmbedRun {
   readonly audioH5: string | undefined;
   readonly audioDir: string | undefined;
   readonly outH5: string;
-  /** auto, face, resnet18, audio_stats; others come with an error that says why not */
+  /** auto, face, resnet18, an .onnx file, audio_stats; others come with an error that says why not */
   readonly model: string;
   /** Of resnet18: a file, "random", or undefined for the published ones. */
   readonly weights: string | undefined;
-  /** What resnet18 runs on. */
+  /** What resnet18 or an .onnx file runs on. */
   readonly device: Device;
   /** Where caches of weights lie is in the environment. */
   readonly env: PictureEncoderOptions["env"];
@@ -97,12 +100,17 @@ function chooseInput(options: EmbedOptions): Input {
       { hint: "run it once for the pictures and once for the sound" },
     );
   if (imagesDir !== undefined) {
-    const model = chooseModel(options.model, ["face", "resnet18"], "pictures");
-    if (model !== "resnet18") refuseNetworkFlags(options, model);
+    const model = options.model.endsWith(".onnx")
+      ? "onnx"
+      : chooseModel(options.model, ["face", "resnet18"], "pictures");
+    refuseNetworkFlags(options, model);
     const paths = listFiles(imagesDir, IMAGE_EXTENSIONS, "--images_dir");
-    const run = model === "resnet18" ? embedByResnet18 : embedImages;
+    const run = model === "face" ? embedImages : embedByNetwork;
     return {
-      files: paths.map((path) => join(imagesDir, path)),
+      files: [
+        ...(model === "onnx" ? [options.model] : []),
+        ...paths.map((path) => join(imagesDir, path)),
+      ],
       run: () => run(imagesDir, paths, options),
     };
   }
@@ -125,7 +133,7 @@ const NOT_YET: Readonly<Record<string, string>> = { audio_cnn: "audio_stats" };
 function chooseModel(model: string, models: readonly [string, ...string[]], input: string): string {
   if (model === "auto") return models[0];
   if (models.includes(model)) return model;
-  if (NOT_YET[model] !== undefined || model.endsWith(".onnx"))
+  if (NOT_YET[model] !== undefined)
     throw new UserError(
       "E_UNAVAILABLE",
       `--model ${model}: this version cannot run it (a random, untrained network would be no help)`,
@@ -133,32 +141,44 @@ function chooseModel(model: string, models: readonly [string, ...string[]], inpu
     );
   throw new UserError(
     "E_FLAG",
-    `--model ${model}: must be ${models.join(" or ")} (or auto) for ${input}`,
+    `--model ${model}: must be ${models.join(" or ")} (or auto) for ${input}${input === "pictures" ? ", or an .onnx file" : ""}`,
   );
 }
 
 /** A flag that a model does not heed must not look as if it did. */
 function refuseNetworkFlags({ weights, device }: EmbedOptions, model: string): void {
-  const flag = weights === undefined ? `--device ${device}` : "--weights";
-  if (weights === undefined && (device === "auto" || device === "cpu")) return;
-  throw new UserError("E_FLAG", `${flag}: is for --model resnet18, the model is ${model}`, {
-    hint: "leave the flag out, or add --model resnet18",
-  });
+  const refused = (flag: string): UserError =>
+    new UserError("E_FLAG", `${flag}: is for --model resnet18, the model is ${model}`, {
+      hint: "leave the flag out, or add --model resnet18",
+    });
+  if (weights !== undefined && model !== "resnet18") throw refused("--weights");
+  const takesDevice = model === "resnet18" || model === "onnx";
+  if (device !== "auto" && device !== "cpu" && !takesDevice) throw refused(`--device ${device}`);
 }
 
-async function embedByResnet18(
+async function embedByNetwork(
   folder: string,
   paths: readonly string[],
   options: EmbedOptions,
 ): Promise<Embedded> {
-  const { loadResnet18Encoder } = await import("@emotion-service/core/image/resnet18Encoder");
   const faceCrop = options.faceCrop === "on" ? "on" : "off"; // auto: as Python services do
-  const encoder = await loadResnet18Encoder({ ...options, faceCrop });
+  const encoder = await loadNetwork({ ...options, faceCrop });
   try {
     return await embedPictures(encoder, folder, paths, options);
   } finally {
     await encoder.dispose();
   }
+}
+
+async function loadNetwork(
+  options: PictureEncoderOptions & { readonly model: string },
+): Promise<PictureEncoder> {
+  if (options.model.endsWith(".onnx")) {
+    const { loadOnnxEncoder } = await import("@emotion-service/core/image/onnxEncoder");
+    return loadOnnxEncoder(options.model, "--model", options);
+  }
+  const { loadResnet18Encoder } = await import("@emotion-service/core/image/resnet18Encoder");
+  return loadResnet18Encoder(options);
 }
 
 function refuseNoRows(rows: readonly EmbeddedRow[]): void {

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeEach, describe, expect, test } from "vitest";
 import { createH5, writeStrings } from "@emotion-service/core/hdf5/file";
@@ -140,7 +140,8 @@ describe("refused, with a cause, and nothing left behind", () => {
     await writeFaceSample(join(folder, "faces"), { facesPerClass: 20 });
     const before = namesIn(folder);
     const args = ["--images_dir", "faces", ...out, "--workers", "1", "--batch_size", "1"];
-    const result = await runCommand("embed", args, { cwd: folder, killAfterMs: 1500 });
+    const killWhen = (): boolean => existsSync(join(folder, "new")); // the output is staged: it has begun
+    const result = await runCommand("embed", args, { cwd: folder, killWhen });
     expect(result.exitCode).toBe(130);
     expect(namesIn(folder)).toEqual(before);
   });

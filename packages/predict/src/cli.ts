@@ -22,7 +22,7 @@ export function createProgram(io: CliIo) {
     )
     .option(
       "--weights <file>",
-      "for models trained on resnet18 embeddings: the weights that embed had (default: the published ones, from a cache or downloaded once)",
+      "for models trained on resnet18 or .onnx embeddings: the weights or the .onnx file that embed had (default: resnet18's published ones, from a cache or downloaded once)",
     )
     .option(
       "--csv <file>",

@@ -2,7 +2,10 @@ import { UserError } from "@emotion-service/core/errors";
 import { FACE_CROPS, type FaceCrop } from "@emotion-service/core/face/faceCrop";
 import type { RgbImage } from "@emotion-service/core/face/image";
 import { type EncoderInfo, requireSameEncoder } from "@emotion-service/core/hdf5/encoder";
-import type { PictureEncoderOptions } from "@emotion-service/core/image/pictureEncoder";
+import type {
+  PictureEncoder,
+  PictureEncoderOptions,
+} from "@emotion-service/core/image/pictureEncoder";
 
 /** What embeds pictures and the frames of videos, whatever its network. */
 export interface ImageEncoder {
@@ -32,7 +35,7 @@ export async function loadImageEncoder(
   options: ImageEncoderOptions,
 ): Promise<ImageEncoder | undefined> {
   if (info.model === "face") return faceEncoder(info, options);
-  if (info.model === "resnet18") return resnet18Encoder(info, options);
+  if (info.model === "resnet18" || info.model === "onnx") return networkEncoder(info, options);
   return undefined;
 }
 
@@ -55,36 +58,56 @@ async function faceEncoder(
   };
 }
 
-async function resnet18Encoder(
+async function networkEncoder(
   info: EncoderInfo,
-  { weights, env, onNotice }: ImageEncoderOptions,
+  options: ImageEncoderOptions,
 ): Promise<ImageEncoder> {
+  const { loadPicturePreparer } = await import("@emotion-service/core/image/preparePicture");
+  const faceCrop = cropOf(info) === "on" ? "on" : "off";
+  const load = info.model === "onnx" ? loadOnnx : loadResnet18;
+  const encoder = await load(info, { ...options, faceCrop, device: "auto" });
+  requireSameEncoder(info, encoder.info, THIS_INSTALL);
+  const preparer = await loadPicturePreparer(encoder.input);
+  return {
+    info,
+    wholeFrames: faceCrop === "off",
+    file: (path) => preparer.file(path),
+    frame: (image) => preparer.image(image),
+    embed: (pictures) => encoder.embed(pictures),
+  };
+}
+
+async function loadResnet18(
+  info: EncoderInfo,
+  options: PictureEncoderOptions,
+): Promise<PictureEncoder> {
   const { loadResnet18Encoder, resnet18WeightsFor } =
     await import("@emotion-service/core/image/resnet18Encoder");
-  const { loadPicturePreparer } = await import("@emotion-service/core/image/preparePicture");
-  const found = weights ?? resnet18WeightsFor(info.weightsSha256);
-  if (found === undefined)
+  const weights = options.weights ?? resnet18WeightsFor(info.weightsSha256);
+  if (weights === undefined)
     throw new UserError(
       "E_SETTINGS",
       `the model was trained on resnet18 with the weights of SHA-256 ${info.weightsSha256}, which are not the published ones`,
       { hint: "name the file that embed had with --weights" },
     );
-  const encoder = await loadResnet18Encoder({
-    weights: found === "published" ? undefined : found,
-    device: "auto",
-    faceCrop: cropOf(info) === "on" ? "on" : "off",
-    env,
-    onNotice,
+  return loadResnet18Encoder({
+    ...options,
+    weights: weights === "published" ? undefined : weights,
   });
-  requireSameEncoder(info, encoder.info, THIS_INSTALL);
-  const preparer = await loadPicturePreparer(encoder.input);
-  return {
-    info,
-    wholeFrames: encoder.input.faceCrop === "off",
-    file: (path) => preparer.file(path),
-    frame: (image) => preparer.image(image),
-    embed: (pictures) => encoder.embed(pictures),
-  };
+}
+
+async function loadOnnx(
+  info: EncoderInfo,
+  options: PictureEncoderOptions,
+): Promise<PictureEncoder> {
+  const { loadOnnxEncoder } = await import("@emotion-service/core/image/onnxEncoder");
+  if (options.weights === undefined)
+    throw new UserError(
+      "E_SETTINGS",
+      `the model was trained on embeddings of an .onnx file of SHA-256 ${info.weightsSha256}`,
+      { hint: "name the file that embed had as --model with --weights" },
+    );
+  return loadOnnxEncoder(options.weights, "--weights", options);
 }
 
 function cropOf(info: EncoderInfo): FaceCrop | undefined {

@@ -23,7 +23,7 @@ export interface LoadOptions extends ReadingOptions {
 }
 
 /** What a model must know of one of its inputs. */
-export interface InputFacts {
+interface InputFacts {
   readonly encoder: EncoderInfo;
   readonly standardisation: Standardisation;
 }

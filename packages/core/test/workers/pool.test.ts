@@ -145,6 +145,25 @@ describe("a time limit", () => {
     void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 });
 
+it.each([1, 3, 5])("has at most %i jobs ahead of a consumer that is slow", async (ahead) => {
+  let done = 0;
+  let emitted = 0;
+  let most = 0;
+  const settings = { offset: 1 };
+  const keep = (): number => {
+    done += 1;
+    most = Math.max(most, done - emitted);
+    return done;
+  };
+  const options = { script, settings, workers: 1, ahead, keep };
+  for await (const _ of mapInWorkers<Job, Float64Array, number>(plain(30), options)) {
+    emitted += 1;
+    await new Promise((resolve) => setTimeout(resolve, 30));
+  }
+  expect(emitted).toBe(30);
+  expect(most).toBeLessThanOrEqual(ahead + 1); // and the one that is to come out next
+});
+
 describe("keep", () => {
   const keepIn = (
     jobs: readonly Job[],
