@@ -77,10 +77,7 @@ async function chooseBackend(options: TrainMultimodalOptions): Promise<TensorFlo
   const { device, backend } = options;
   if (device === "cuda" && backend !== "auto" && backend !== "tensorflow")
     throw new UserError("E_FLAG", `--device cuda: needs --backend tensorflow, got ${backend}`);
-  const tensorFlow =
-    device === "cuda"
-      ? await loadTensorFlow("tensorflow", "--device cuda")
-      : await loadTensorFlow(backend);
+  const tensorFlow = await loadTensorFlow(backend, { device });
   options.onNotice(`TensorFlow.js on ${tensorFlow.backend}: ${tensorFlow.reason}`);
   return tensorFlow;
 }

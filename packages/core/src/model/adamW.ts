@@ -84,6 +84,7 @@ function clipScale(gradients: readonly Tensor[], limit: number, engine: Engine):
 
 function kernelEngine(host: KernelHost): Engine {
   interface Places {
+    readonly variable: Variable;
     readonly values: number;
     readonly first: number;
     readonly second: number;
@@ -96,6 +97,7 @@ function kernelEngine(host: KernelHost): Engine {
       if (place === undefined) {
         const bytes = 4 * variable.size;
         place = {
+          variable,
           values: host.hold(variable),
           first: host.reserve(bytes),
           second: host.reserve(bytes),
@@ -108,8 +110,8 @@ function kernelEngine(host: KernelHost): Engine {
       host.publish(variable, values);
     },
     dispose: () => {
-      for (const { values, first, second } of places.values()) {
-        host.letGo(values);
+      for (const { variable, values, first, second } of places.values()) {
+        if (!variable.isDisposed) host.letGo(variable, values);
         host.release(first);
         host.release(second);
       }

@@ -11,6 +11,8 @@ import { NONE } from "./trainingKernel.ts";
 export const FUSED = {
   batchNorm: "FusedBatchNormTraining",
   batchNormGradient: "FusedBatchNormTrainingGradient",
+  dense: "FusedDense",
+  denseGradient: "FusedDenseGradient",
   layerNorm: "FusedLayerNorm",
   layerNormGradient: "FusedLayerNormGradient",
   dropout: "FusedDropout",
@@ -112,6 +114,34 @@ const KERNELS: Readonly<Record<string, FusedKernel>> = {
         kernel.batchNormGradient(dy, xAt, presentAt, gamma, mean, scale, m, n, attribute("count"), dx, dgamma, dbeta, room, room + 8 * n); // prettier-ignore
       },
     );
+  },
+  [FUSED.dense]: (host, input) => {
+    const taken = all(input("x"), input("kernel"), input("bias"));
+    const [x, weights] = taken as [TensorInfo, TensorInfo];
+    const [k = 0, n = 0] = weights.shape;
+    const { m } = matrixOf(x);
+    const room = host.kernel.multiplyRoom(m, k);
+    return host.call(taken, [[m, n]], room, (kernel, places) => {
+      const [xAt, weightsAt, bias] = places.inputs as [number, number, number];
+      const [y = NONE] = places.outputs;
+      kernel.multiply(m, n, k, xAt, k, 1, weightsAt, n, 1, y, 0, bias, places.room);
+    });
+  },
+  [FUSED.denseGradient]: (host, input, attribute) => {
+    const taken = all(input("dy"), input("x"), input("kernel"));
+    const [, x, weights] = taken as [TensorInfo, TensorInfo, TensorInfo];
+    const [k = 0, n = 0] = weights.shape;
+    const { m } = matrixOf(x);
+    const withInput = attribute("withInput") === 1;
+    const outputs = withInput ? [[k, n], [n], [m, k]] : [[k, n], [n]];
+    const room = Math.max(host.kernel.multiplyRoom(m, n), host.kernel.multiplyRoom(k, m), 12 * n);
+    return host.call(taken, outputs, room, (kernel, places) => {
+      const [dy, xAt, weightsAt] = places.inputs as [number, number, number];
+      const [dkernel = NONE, dbias = NONE, dx = NONE] = places.outputs;
+      kernel.multiply(k, n, m, xAt, 1, k, dy, n, 1, dkernel, 0, NONE, places.room);
+      kernel.columnSums(dy, m, n, dbias, places.room, places.room + 8 * n);
+      if (withInput) kernel.multiply(m, k, n, dy, n, 1, weightsAt, 1, n, dx, 0, NONE, places.room);
+    });
   },
   [FUSED.layerNorm]: (host, input, attribute) => {
     const taken = all(input("x"), input("gamma"), input("beta"));

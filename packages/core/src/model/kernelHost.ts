@@ -39,10 +39,10 @@ export interface KernelHost {
   /** Zeros that stay until they are released. */
   reserve(bytes: number): Address;
   release(address: Address): void;
-  /** The values of a variable, where the kernel may change them; {@link publish} then makes them the variable's. */
+  /** The values of a variable, where the kernel may change them; {@link publish} then makes them the variable's, until {@link letGo}. */
   hold(variable: Variable): Address;
   publish(variable: Variable, address: Address): void;
-  letGo(address: Address): void;
+  letGo(variable: Variable, address: Address): void;
 }
 
 /** What the wasm backend keeps, of what is used here. */
@@ -101,16 +101,45 @@ export function hostInWasm(tf: Tf): KernelHost {
 const LINE = 64;
 const PAGE = 65_536;
 
-/** In a memory of its own, for a backend whose tensors are in the processor's memory: values are copied in and out. */
+/** A backend that takes values over when they are first used; of the native one, what makes it take them at once. */
+interface LazyBackend extends KernelBackend {
+  getInputTensorIds?(tensors: readonly TensorInfo[]): number[];
+}
+
+/**
+ * In a memory of its own, for a backend whose tensors are in the processor's memory: values are copied in and out. The
+ * native backend takes variables where they lie, as they lie at the bounds of cache lines, and reads them there.
+ */
 export function hostBeside(tf: Tf): KernelHost {
-  const backend = tf.backend();
+  const backend = tf.backend() as LazyBackend;
   const memory = createMemory();
   const kernel = loadTrainingKernel(memory);
   const regions = createRegions(memory);
   const copyIn = ({ dataId }: TensorInfo, address: Address): void =>
     new Float32Array(memory.buffer).set(backend.readSync(dataId) as Float32Array, address / 4);
-  const copyOut = (address: Address, shape: readonly number[]): Float32Array =>
-    new Float32Array(memory.buffer.slice(address, address + bytesOf(shape)));
+  const copyOut = (address: Address, shape: readonly number[]): TensorInfo => {
+    const values = new Float32Array(memory.buffer.slice(address, address + bytesOf(shape)));
+    return { dataId: backend.write(values, [...shape], "float32"), shape: [...shape], dtype: "float32" }; // prettier-ignore
+  };
+  const assign = (variable: Variable, { dataId }: TensorInfo): void => {
+    const updated = tf.engine().makeTensorFromDataId(dataId, variable.shape, "float32");
+    variable.assign(updated);
+    updated.dispose();
+  };
+  /** Makes the kernel's memory that of a variable; false where the backend copies what it is given. */
+  const share = (variable: Variable, address: Address): boolean => {
+    if (backend.getInputTensorIds === undefined) return false;
+    const view = new Float32Array(memory.buffer, address, variable.size);
+    const dataId = backend.write(view, variable.shape, "float32");
+    backend.getInputTensorIds([{ dataId, shape: variable.shape, dtype: "float32" }]);
+    assign(variable, { dataId, shape: variable.shape, dtype: "float32" });
+    const [value = 0] = view;
+    view[0] = value + 1;
+    const isShared = (variable.dataSync() as Float32Array)[0] === view[0];
+    view[0] = value;
+    return isShared;
+  };
+  const shared = new Set<Address>();
   const staged = (tensor: TensorInfo): Address => {
     const address = regions.passing(bytesOf(tensor.shape))[0] ?? 0;
     copyIn(tensor, address);
@@ -129,14 +158,17 @@ export function hostBeside(tf: Tf): KernelHost {
     hold: (variable) => {
       const address = regions.reserve(bytesOf(variable.shape));
       copyIn(variable, address);
+      if (share(variable, address)) shared.add(address);
       return address;
     },
     publish: (variable, address) => {
-      const updated = tf.tensor(copyOut(address, variable.shape), variable.shape);
-      variable.assign(updated);
-      updated.dispose();
+      if (!shared.has(address)) assign(variable, copyOut(address, variable.shape));
     },
-    letGo: regions.release,
+    letGo: (variable, address) => {
+      // The memory will be another's: the variable takes its values with it.
+      if (shared.delete(address)) assign(variable, copyOut(address, variable.shape));
+      regions.release(address);
+    },
     call: (inputs, outputs, roomBytes, work) => {
       const sizes = [...inputs.map(({ shape }) => bytesOf(shape)), ...outputs.map(bytesOf)];
       const addresses = regions.passing(...sizes, roomBytes);
@@ -147,11 +179,7 @@ export function hostBeside(tf: Tf): KernelHost {
       };
       for (const [i, input] of inputs.entries()) copyIn(input, places.inputs[i] ?? 0);
       work(kernel, places);
-      return outputs.map((shape, i) => {
-        const values = copyOut(places.outputs[i] ?? 0, shape);
-        const dataId = backend.write(values, [...shape], "float32");
-        return { dataId, shape: [...shape], dtype: "float32" };
-      });
+      return outputs.map((shape, i) => copyOut(places.outputs[i] ?? 0, shape));
     },
   };
 }

@@ -8,7 +8,7 @@ import {
   type Window,
   padSame,
 } from "./graph.ts";
-import { dropout, fillMissing, layerNorm, relu, trainBatchNorm } from "./trainingLayers.ts";
+import { dense, dropout, fillMissing, layerNorm, relu, trainBatchNorm } from "./trainingLayers.ts";
 
 /**
  * How a batch goes through: in training, batch norm uses the batch's statistics and each dropout layer draws what it drops
@@ -24,6 +24,8 @@ interface Run {
   readonly mode: RunMode;
   /** The weight `layer.name` of the network. */
   readonly weight: (name: string) => Variable;
+  /** Whether something that is learnt lies before the output of the layer named. */
+  readonly learnsBefore: (name: string) => boolean;
 }
 
 type RunLayer<Name extends OperationName> = (
@@ -48,7 +50,13 @@ export function runGraph(
     if (found === undefined) throw new Error(`the network lacks '${name}'`);
     return found;
   };
-  const run: Run = { tf, mode, weight: (name) => named(weights.get(name), name) };
+  const learnt = new Set<string>();
+  const run: Run = {
+    tf,
+    mode,
+    weight: (name) => named(weights.get(name), name),
+    learnsBefore: (name) => learnt.has(name),
+  };
   const values = new Map<string, Tensor>();
   for (const layer of layers) {
     const taken = layer.inputs.map((name) => named(values.get(name), name));
@@ -57,15 +65,20 @@ export function runGraph(
         ? named(inputs[layer.name], layer.name)
         : (RUN[layer.op] as RunLayer<OperationName>)(run, layer, taken);
     values.set(layer.name, value);
+    if (layer.inputs.some(run.learnsBefore) || layer.weights.some(({ trainable }) => trainable))
+      learnt.add(layer.name);
   }
   return named(values.get(output), output);
 }
 
 const RUN: { readonly [Name in Exclude<OperationName, "input">]: RunLayer<Name> } = {
-  dense: ({ tf, weight }, { name }, [x]) =>
-    tf.add(
-      tf.matMul(x as Tensor2D, weight(`${name}.kernel`) as unknown as Tensor2D),
+  dense: ({ tf, weight, learnsBefore }, { name, inputs }, [x]) =>
+    dense(
+      tf,
+      x as Tensor,
+      weight(`${name}.kernel`),
       weight(`${name}.bias`),
+      inputs.some(learnsBefore),
     ),
   conv2d: ({ tf, weight }, layer, [x]) => {
     const [padded, pad] = padPicture(tf, x as Tensor4D, layer, 0);

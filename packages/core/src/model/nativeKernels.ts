@@ -41,6 +41,26 @@ export function registerNativeKernels(tf: Tf): void {
   const isPicture = ({ present, x }: Inputs): boolean =>
     present === undefined && x?.shape.length === 4;
 
+  const multiply = (a: TensorInfo, b: TensorInfo, transposeA: boolean, transposeB: boolean) => {
+    const flag = (name: string, value: boolean) => ({ name, type: binding.TF_ATTR_BOOL, value });
+    const attributes = [float("T"), flag("transpose_a", transposeA), flag("transpose_b", transposeB)]; // prettier-ignore
+    return backend.executeSingleOutput("MatMul", attributes, [a, b]);
+  };
+  const always = (): boolean => true;
+  const perColumn = [float("T"), { name: "data_format", type: binding.TF_ATTR_STRING, value: "NHWC" }]; // prettier-ignore
+  replaceWhere(tf, FUSED.dense, always, (inputs) => {
+    const { x, kernel, bias } = inputs as Record<"x" | "kernel" | "bias", TensorInfo>;
+    const product = multiply(x, kernel, false, false);
+    const y = backend.executeSingleOutput("BiasAdd", perColumn, [product, bias]);
+    backend.disposeData(product.dataId, true);
+    return [y];
+  });
+  replaceWhere(tf, FUSED.denseGradient, always, (inputs, { withInput }) => {
+    const { dy, x, kernel } = inputs as Record<"dy" | "x" | "kernel", TensorInfo>;
+    const dkernel = multiply(x, dy, true, false);
+    const dbias = backend.executeSingleOutput("BiasAddGrad", perColumn, [dy]);
+    return withInput === 1 ? [dkernel, dbias, multiply(dy, kernel, false, true)] : [dkernel, dbias];
+  });
   replaceWhere(
     tf,
     FUSED.reluGradient,

@@ -51,8 +51,16 @@ export interface TrainOptions {
   readonly classes: readonly string[];
   readonly train: RowSource;
   readonly val: RowSource;
-  /** After each epoch; `improved`: its validation macro recall is the best so far (a tie: the lower loss). */
-  readonly onEpoch: (record: EpochRecord, improved: boolean, weights: Weights) => void;
+  /**
+   * After each epoch; `improved`: its validation macro recall is the best so far (a tie: the lower loss); `seconds`: how long
+   * its training took, without the validation.
+   */
+  readonly onEpoch: (
+    record: EpochRecord,
+    improved: boolean,
+    weights: Weights,
+    seconds: number,
+  ) => void;
   readonly onStep?: (done: number, total: number) => void;
   readonly signal?: AbortSignal | undefined;
 }
@@ -80,10 +88,27 @@ export async function trainFusion(
     optimiser: createAdamW(tf, model.trainable, settings, kernelHost(tf)),
     steps,
   };
+  try {
+    await trainEpochs(tf, model, options, run, stepsPerEpoch);
+  } finally {
+    run.optimiser.dispose();
+  }
+}
+
+async function trainEpochs(
+  tf: Tf,
+  model: FusionModel,
+  options: TrainOptions,
+  run: Run,
+  stepsPerEpoch: number,
+): Promise<void> {
+  const { settings } = options;
   let best: EpochRecord | undefined;
   for (let epoch = 1; epoch <= settings.epochs; epoch += 1) {
     const firstStep = (epoch - 1) * stepsPerEpoch;
+    const started = performance.now();
     const trainLoss = await trainEpoch(tf, model, options, run, firstStep);
+    const seconds = (performance.now() - started) / 1000;
     const { loss, metrics } = await evaluateFusion(tf, model, options.val, options.classes);
     const record: EpochRecord = {
       epoch,
@@ -95,7 +120,7 @@ export async function trainFusion(
     };
     const improved = best === undefined || isBetter(record, best);
     if (improved) best = record;
-    options.onEpoch(record, improved, model.weights());
+    options.onEpoch(record, improved, model.weights(), seconds);
     if (settings.earlyStop > 0 && epoch - (best?.epoch ?? 0) >= settings.earlyStop) return;
   }
 }

@@ -153,7 +153,7 @@ export interface TrainingKernel {
 
 /** What is used of the WebAssembly interface, which Node's types leave out. */
 interface WebAssemblyApi {
-  readonly Memory: new (size: { readonly initial: number }) => WasmMemory;
+  readonly Memory: new (size: { readonly initial: number; readonly maximum: number }) => WasmMemory;
   readonly Module: new (bytes: Uint8Array) => object;
   readonly Instance: new (module: object, imports: object) => { readonly exports: unknown };
 }
@@ -173,7 +173,11 @@ export function loadTrainingKernel(memory: WasmMemory): TrainingKernel {
   return instance.exports as TrainingKernel;
 }
 
-/** A memory for the kernel alone. */
+/** Pages of 64 KiB: what is asked for at once (untouched, it takes nothing), and all that 32 bits can address. */
+const INITIAL_PAGES = 4096;
+const MAXIMUM_PAGES = 65_536;
+
+/** A memory for the kernel alone. It grows in its place, as room for the maximum is kept beside it. */
 export function createMemory(): WasmMemory {
-  return new api.Memory({ initial: 1 });
+  return new api.Memory({ initial: INITIAL_PAGES, maximum: MAXIMUM_PAGES });
 }

@@ -1,4 +1,4 @@
-import type { Tensor, Variable } from "@tensorflow/tfjs";
+import type { Tensor, Tensor2D, Variable } from "@tensorflow/tfjs";
 import type { Tf } from "./backend.ts";
 import { dropoutMask, dropoutThreshold } from "./dropout.ts";
 import { FUSED, hasFusedKernels, runFused } from "./fusedKernels.ts";
@@ -118,6 +118,32 @@ function composedBatchNorm(
   move(mean, variance);
   const scale = tf.mul(gamma, tf.rsqrt(tf.add(variance, epsilon)));
   return tf.add(tf.mul(centred, scale), beta);
+}
+
+/**
+ * x · kernel + bias.
+ * @param learnsBefore whether a gradient goes on to x
+ */
+export function dense(
+  tf: Tf,
+  x: Tensor,
+  kernel: Variable,
+  bias: Variable,
+  learnsBefore: boolean,
+): Tensor {
+  if (!hasFusedKernels(tf) || x.rank !== 2)
+    return tf.add(tf.matMul(x as Tensor2D, kernel as unknown as Tensor2D), bias);
+  const before = learnsBefore ? [x] : [];
+  return withGradient(
+    tf,
+    [kernel, bias, ...before],
+    () => ({
+      value: runFused(tf, FUSED.dense, { x, kernel, bias }, {})[0] as Tensor,
+      kept: { x },
+    }),
+    (dy, kept) =>
+      runFused(tf, FUSED.denseGradient, { dy, kernel, ...kept }, { withInput: before.length }),
+  );
 }
 
 /** Layer norm over the last axis. */

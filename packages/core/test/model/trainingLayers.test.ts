@@ -9,6 +9,7 @@ import {
 } from "@emotion-service/core/model/fusedKernels";
 import { type KernelHost, hostBeside } from "@emotion-service/core/model/kernelHost";
 import {
+  dense,
   dropout,
   fillMissing,
   layerNorm,
@@ -137,6 +138,31 @@ describe("batch norm in training: one kernel and composed operations agree, fort
     expect(wasm[1]).toEqual(wasm[3]);
   });
 });
+
+it.each([
+  [6, 5, 3, true],
+  [64, 33, 17, true],
+  [3, 8, 4, false],
+])(
+  "a dense layer of %i rows, %i to %i, a gradient going on: %s, either way",
+  async (m, k, n, goesOn) => {
+    // prettier-ignore
+    const results = await eachWay(() => {
+    const [kernel, bias] = [variable([k, n], 1), variable([n], 2)];
+    const x = made([m, k], 3);
+    const dy = made([m, n], 4);
+    if (!goesOn) {
+      const layer = (w: Tensor, b: Tensor): Tensor =>
+        dense(tf, x, w as Variable, b as Variable, false);
+      return [layer(kernel, bias), ...tf.grads(layer)([kernel, bias], dy)];
+    }
+    const layer = (a: Tensor, w: Tensor, b: Tensor): Tensor =>
+      dense(tf, a, w as Variable, b as Variable, true);
+    return [layer(x, kernel, bias), ...tf.grads(layer)([x, kernel, bias], dy)];
+  });
+    expectSame(results, { rtol: 1e-5, atol: 1e-5 });
+  },
+);
 
 it.each([
   [6, 5],
