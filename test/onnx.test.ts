@@ -53,7 +53,11 @@ function checkedByPython(file: Uint8Array, inputs: Inputs): Checked {
   writeFileSync(model, file);
   const plain = Object.entries(inputs).map(([name, { data, dims }]) => [
     name,
-    { dims, data: Array.from(data as Float32Array), dtype: data instanceof Uint8Array ? "uint8" : "float32" }, // prettier-ignore
+    {
+      dims,
+      data: Array.from(data as Float32Array),
+      dtype: data instanceof Uint8Array ? "uint8" : "float32",
+    },
   ]);
   writeFileSync(values, JSON.stringify(Object.fromEntries(plain)));
   return runPython(python ?? "", CHECK_AND_RUN, [model, values]) as Checked;

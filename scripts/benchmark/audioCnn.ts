@@ -6,14 +6,21 @@
  * Prints one JSON line: the median seconds of an epoch.
  */
 import { parseArgs } from "node:util";
-import type { Scalar, Tensor2D } from "../../packages/core/node_modules/@tensorflow/tfjs/dist/index.js";
 import { createAdamW } from "../../packages/core/src/model/adamW.ts";
 import { AUDIO_FRAMES, AUDIO_MASK, audioCnnGraph } from "../../packages/core/src/model/audioCnn.ts";
-import { BACKENDS, kernelHost, loadTensorFlow } from "../../packages/core/src/model/backend.ts";
+import {
+  BACKENDS,
+  type Tf,
+  kernelHost,
+  loadTensorFlow,
+} from "../../packages/core/src/model/backend.ts";
 import { initialWeights } from "../../packages/core/src/model/graph.ts";
 import { crossEntropy, softTargets } from "../../packages/core/src/model/loss.ts";
 import { createNetwork } from "../../packages/core/src/model/network.ts";
 import { createRandom, normal } from "../../packages/core/src/random.ts";
+
+type Scalar = ReturnType<Tf["scalar"]>;
+type Tensor2D = ReturnType<Tf["tensor2d"]>;
 
 const { values } = parseArgs({
   options: {
@@ -49,7 +56,11 @@ console.log(JSON.stringify({ rows, median_epoch_seconds: seconds[seconds.length 
 function step(row: number): void {
   tf.tidy(() => {
     const inputs = {
-      [AUDIO_FRAMES]: tf.tensor3d(clips.slice(row * clip, (row + batch) * clip), [batch, frames, mels]), // prettier-ignore
+      [AUDIO_FRAMES]: tf.tensor3d(clips.slice(row * clip, (row + batch) * clip), [
+        batch,
+        frames,
+        mels,
+      ]),
       [AUDIO_MASK]: tf.ones([batch, frames]),
     };
     const weights = new Float32Array(classes).fill(1);

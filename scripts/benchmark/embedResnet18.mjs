@@ -52,7 +52,7 @@ function copyPictures(source, most) {
   mkdirSync(target);
   const names = readdirSync(source, { recursive: true })
     .filter((name) => /\.(jpe?g|png)$/i.test(name))
-    .sort()
+    .sort((a, b) => (a < b ? -1 : 1))
     .slice(0, most);
   for (const [i, name] of names.entries()) {
     const copy = `${String(i).padStart(6, "0")}_${name.replaceAll(/[/\\]/g, "_")}`;

@@ -45,8 +45,22 @@ async function fusionPrograms() {
   const rows = flags.rows ?? "20000";
   const files = { train: join(folder, "train.h5"), val: join(folder, "val.h5") };
   const make = join(root, "scripts/make-large-pairs.ts");
-  for (const [file, count, seed] of [[files.train, rows, "1"], [files.val, "1000", "2"]])
-    await output([process.execPath, "--import", "tsx", make, "--rows", count, "--seed", seed, "--out", file]); // prettier-ignore
+  for (const [file, count, seed] of [
+    [files.train, rows, "1"],
+    [files.val, "1000", "2"],
+  ])
+    await output([
+      process.execPath,
+      "--import",
+      "tsx",
+      make,
+      "--rows",
+      count,
+      "--seed",
+      seed,
+      "--out",
+      file,
+    ]);
   const same = ["--train_h5", files.train, "--val_h5", files.val, "--epochs", flags.epochs];
   const ours = [process.execPath, join(root, "packages/train-multimodal/bin/train-multimodal.js")];
   const out = ["--save_dir", join(folder, "models"), "--json", "--quiet"];
@@ -61,7 +75,15 @@ function audioCnnPrograms() {
   const script = join(root, "scripts/benchmark/audioCnn.ts");
   return {
     pytorch: [flags.python, join(root, "scripts/benchmark/audio_cnn.py"), ...same],
-    ...perBackend((name) => [process.execPath, "--import", "tsx", script, ...same, "--backend", name]), // prettier-ignore
+    ...perBackend((name) => [
+      process.execPath,
+      "--import",
+      "tsx",
+      script,
+      ...same,
+      "--backend",
+      name,
+    ]),
   };
 }
 

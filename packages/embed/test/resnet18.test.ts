@@ -14,7 +14,6 @@ test("neither workers nor batches change a byte; random weights say what they ar
     ["a.h5", "1", "1"],
     ["b.h5", "3", "5"],
   ] as const) {
-    // prettier-ignore
     const args = [...RANDOM, "--out_h5", out, "--workers", workers, "--batch_size", batch];
     const result = await runCommand("embed", args, { cwd: folder });
     expect(result).toMatchObject({ exitCode: 0, stderr: expect.stringMatching(/untrained/) });

@@ -12,6 +12,8 @@ export interface TrainReport {
   readonly parameters: number;
   readonly epochs: number;
   readonly best_epoch: number;
+  /** How long an epoch trained, without its validation. In no file: the same command writes the same bytes. */
+  readonly median_epoch_seconds: number;
   /** Of the best checkpoint. */
   readonly train: ClassificationMetrics;
   readonly val: ClassificationMetrics;

@@ -43,15 +43,16 @@ export interface TrainMultimodalOptions extends Omit<ReadOptions, "seed"> {
 
 /** Pairs → a trained classifier: read, standardise, train, save the best and the last, measure the best. */
 export async function trainMultimodal(options: TrainMultimodalOptions): Promise<TrainReport> {
+  const { signal } = options;
   const { tf, backend } = await chooseBackend(options);
   const sets = await readSets({ ...options, seed: options.settings.seed });
   const plan = planTraining(sets);
-  const { best, history } = await trainAndSave(tf, plan, options);
+  const { best, history, epochSeconds } = await trainAndSave(tf, plan, options);
   const model = createFusion(tf, plan.shape, best.weights);
   try {
     const measure = async (set: RowSource, condition?: Condition): Promise<ClassificationMetrics> =>
-      (await evaluateFusion(tf, model, set, plan.classes, condition)).metrics;
-    const report: TrainReport = {
+      (await evaluateFusion(tf, model, set, plan.classes, { ...condition, signal })).metrics;
+    const report: Omit<TrainReport, "median_epoch_seconds"> = {
       classes: plan.classes,
       modalities: MODALITIES.filter((name) => plan.shape[name] > 0),
       match_by: plan.matchBy,
@@ -67,10 +68,18 @@ export async function trainMultimodal(options: TrainMultimodalOptions): Promise<
       files: [bestFolder(options), lastFolder(options)],
     };
     const files = await withOutputs((outputs) => writeReports(options.saveDir, report, outputs));
-    return { ...report, files: [...report.files, ...files] };
+    return {
+      ...report,
+      median_epoch_seconds: median(epochSeconds),
+      files: [...report.files, ...files],
+    };
   } finally {
     model.dispose();
   }
+}
+
+function median(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN;
 }
 
 async function chooseBackend(options: TrainMultimodalOptions): Promise<TensorFlow> {
@@ -128,9 +137,10 @@ async function trainAndSave(
   tf: Tf,
   plan: Plan,
   options: TrainMultimodalOptions,
-): Promise<{ best: Best; history: EpochRecord[] }> {
+): Promise<{ best: Best; history: EpochRecord[]; epochSeconds: number[] }> {
   const { settings, saveDir } = options;
   const history: EpochRecord[] = [];
+  const epochSeconds: number[] = [];
   const random = createRandom(settings.seed);
   const fresh = initialWeights(fusionGraph(plan.shape), random);
   const model = createFusion(tf, plan.shape, new Map([...fresh, ...plan.statistics]));
@@ -156,9 +166,10 @@ async function trainAndSave(
       classes: plan.classes,
       train: plan.train,
       val: plan.val,
-      onEpoch: (record, improved, weights) => {
+      onEpoch: (record, improved, weights, seconds) => {
         if (history.length === 0) removeReports(saveDir);
         history.push(record);
+        epochSeconds.push(seconds);
         if (improved) {
           best = { epoch: record.epoch, weights };
           save(bestFolder(options), weights, record);
@@ -169,7 +180,7 @@ async function trainAndSave(
       onStep: (done, total) => options.onProgress?.(done, total, "steps"),
       signal: options.signal,
     });
-    return { best, history };
+    return { best, history, epochSeconds };
   } finally {
     model.dispose();
   }

@@ -32,7 +32,7 @@ export function removeReports(saveDir: string): void {
 /** Writes metrics.json, history.csv and the plots into `saveDir`; returns their paths. */
 export async function writeReports(
   saveDir: string,
-  report: TrainReport,
+  report: Omit<TrainReport, "median_epoch_seconds">,
   outputs: Outputs,
 ): Promise<string[]> {
   const files: string[] = [];
@@ -56,7 +56,7 @@ export async function writeReports(
   return files;
 }
 
-function curves({ history, best_epoch }: TrainReport): ChartSpec {
+function curves({ history, best_epoch }: Pick<TrainReport, "history" | "best_epoch">): ChartSpec {
   return learningCurves(
     "Loss by epoch",
     "cross entropy, nats (train: class-weighted)",

@@ -84,7 +84,8 @@ describe("train-multimodal", () => {
     expect(stderr).toContain("epoch 5/5");
     expect(stderr).not.toContain("speakers are in the training rows too");
 
-    const { history, files: _, ...saved } = report;
+    const { history, files: _, median_epoch_seconds: seconds, ...saved } = report;
+    expect(seconds).toBeGreaterThan(0);
     expect(JSON.parse(readFileSync(join(out, "metrics.json"), "utf8"))).toEqual(saved);
     const [header, ...lines] = readFileSync(join(out, "history.csv"), "utf8").trim().split("\n");
     expect(header).toBe("epoch,lr,train_loss,val_loss,val_accuracy,val_uar");

@@ -141,7 +141,7 @@ function tensorOf(
 }
 
 /** By channel and level, [3, 256]: (level / 255 - mean) / deviation; the level itself. */
-const STANDARD = levels((level, c) => (level / 255 - IMAGENET_MEAN[c]!) / IMAGENET_DEVIATION[c]!); // prettier-ignore
+const STANDARD = levels((level, c) => (level / 255 - IMAGENET_MEAN[c]!) / IMAGENET_DEVIATION[c]!);
 const AS_THEY_ARE = levels((level) => level);
 
 function levels(value: (level: number, channel: number) => number): Float32Array {

@@ -17,40 +17,6 @@ export interface RowValues {
   readonly audio?: ModalityRows;
 }
 
-/** What a model is trained or measured on. */
-export interface Dataset extends RowValues {
-  /** Canonical emotions, [N]. */
-  readonly labels: readonly string[];
-  readonly groups: readonly string[];
-  readonly paths: readonly string[];
-  readonly matchBy: string;
-}
-
-/** The rows named, in that order. */
-export function selectRows(dataset: Dataset, indices: readonly number[]): Dataset {
-  const pick = <T>(items: readonly T[]): T[] => indices.map((i) => items[i] as T);
-  const modality = (rows: ModalityRows): ModalityRows => {
-    const { columns } = rows.values;
-    const data = new Float32Array(indices.length * columns);
-    for (const [to, from] of indices.entries())
-      data.set(rows.values.data.subarray(from * columns, (from + 1) * columns), to * columns);
-    return {
-      encoder: rows.encoder,
-      values: { data, rows: indices.length, columns },
-      present: Uint8Array.from(indices, (i) => rows.present[i] ?? 0),
-    };
-  };
-  return {
-    rows: indices.length,
-    ...(dataset.image === undefined ? {} : { image: modality(dataset.image) }),
-    ...(dataset.audio === undefined ? {} : { audio: modality(dataset.audio) }),
-    labels: pick(dataset.labels),
-    groups: pick(dataset.groups),
-    paths: pick(dataset.paths),
-    matchBy: dataset.matchBy,
-  };
-}
-
 /** The mean and deviation that standardise one modality, [D] each. */
 export interface Standardisation {
   readonly mean: Float32Array;

@@ -78,7 +78,11 @@ function all(...tensors: (TensorInfo | undefined)[]): TensorInfo[] {
 
 const KERNELS: Readonly<Record<string, FusedKernel>> = {
   [FUSED.batchNorm]: (host, input, attribute) => {
-    const [x, gamma, beta] = all(input("x"), input("gamma"), input("beta")) as [TensorInfo, TensorInfo, TensorInfo]; // prettier-ignore
+    const [x, gamma, beta] = all(input("x"), input("gamma"), input("beta")) as [
+      TensorInfo,
+      TensorInfo,
+      TensorInfo,
+    ];
     const present = input("present");
     const { m, n } = matrixOf(x);
     const taken = present === undefined ? [x, gamma, beta] : [x, gamma, beta, present];
@@ -94,7 +98,22 @@ const KERNELS: Readonly<Record<string, FusedKernel>> = {
           number?,
         ];
         const [y, mean, variance, scale] = outputs as [number, number, number, number];
-        kernel.batchNorm(xAt, presentAt, gammaAt, betaAt, m, n, attribute("count"), attribute("epsilon"), y, mean, variance, scale, room, room + 8 * n); // prettier-ignore
+        kernel.batchNorm(
+          xAt,
+          presentAt,
+          gammaAt,
+          betaAt,
+          m,
+          n,
+          attribute("count"),
+          attribute("epsilon"),
+          y,
+          mean,
+          variance,
+          scale,
+          room,
+          room + 8 * n,
+        );
       },
     );
   },
@@ -109,9 +128,31 @@ const KERNELS: Readonly<Record<string, FusedKernel>> = {
       [x.shape, [n], [n]],
       sumsRoom(n),
       (kernel, { inputs, outputs, room }) => {
-        const [dy, xAt, gamma, mean, scale, presentAt = NONE] = inputs as [number, number, number, number, number, number?]; // prettier-ignore
+        const [dy, xAt, gamma, mean, scale, presentAt = NONE] = inputs as [
+          number,
+          number,
+          number,
+          number,
+          number,
+          number?,
+        ];
         const [dx, dgamma, dbeta] = outputs as [number, number, number];
-        kernel.batchNormGradient(dy, xAt, presentAt, gamma, mean, scale, m, n, attribute("count"), dx, dgamma, dbeta, room, room + 8 * n); // prettier-ignore
+        kernel.batchNormGradient(
+          dy,
+          xAt,
+          presentAt,
+          gamma,
+          mean,
+          scale,
+          m,
+          n,
+          attribute("count"),
+          dx,
+          dgamma,
+          dbeta,
+          room,
+          room + 8 * n,
+        );
       },
     );
   },
@@ -163,19 +204,34 @@ const KERNELS: Readonly<Record<string, FusedKernel>> = {
       (kernel, { inputs, outputs, room }) => {
         const [dy, xAt, gamma] = inputs as [number, number, number];
         const [dx, dgamma, dbeta] = outputs as [number, number, number];
-        kernel.layerNormGradient(dy, xAt, gamma, m, n, attribute("epsilon"), dx, dgamma, dbeta, room, room + 16 * n); // prettier-ignore
+        kernel.layerNormGradient(
+          dy,
+          xAt,
+          gamma,
+          m,
+          n,
+          attribute("epsilon"),
+          dx,
+          dgamma,
+          dbeta,
+          room,
+          room + 16 * n,
+        );
       },
     );
   },
   [FUSED.dropout]: (host, input, attribute) => {
     const [x] = all(input("x")) as [TensorInfo];
     const { m, n } = matrixOf(x);
-    return host.call(
-      [x],
-      [x.shape],
-      0,
-      (kernel, { inputs, outputs }) =>
-      kernel.dropout(inputs[0] ?? NONE, m * n, attribute("seed"), attribute("threshold"), attribute("scale"), outputs[0] ?? NONE), // prettier-ignore
+    return host.call([x], [x.shape], 0, (kernel, { inputs, outputs }) =>
+      kernel.dropout(
+        inputs[0] ?? NONE,
+        m * n,
+        attribute("seed"),
+        attribute("threshold"),
+        attribute("scale"),
+        outputs[0] ?? NONE,
+      ),
     );
   },
   [FUSED.reluGradient]: (host, input) => {

@@ -119,7 +119,11 @@ export function hostBeside(tf: Tf): KernelHost {
     new Float32Array(memory.buffer).set(backend.readSync(dataId) as Float32Array, address / 4);
   const copyOut = (address: Address, shape: readonly number[]): TensorInfo => {
     const values = new Float32Array(memory.buffer.slice(address, address + bytesOf(shape)));
-    return { dataId: backend.write(values, [...shape], "float32"), shape: [...shape], dtype: "float32" }; // prettier-ignore
+    return {
+      dataId: backend.write(values, [...shape], "float32"),
+      shape: [...shape],
+      dtype: "float32",
+    };
   };
   const assign = (variable: Variable, { dataId }: TensorInfo): void => {
     const updated = tf.engine().makeTensorFromDataId(dataId, variable.shape, "float32");

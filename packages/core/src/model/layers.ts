@@ -162,7 +162,19 @@ function padPicture(
   if (top + bottom + left + right === 0) return [x, "valid"];
   const [, height, width] = x.shape;
   if (samePadding(padding, padSame([height, width], size, strides))) return [x, "same"];
-  return [tf.pad(x, [[0, 0], [top, bottom], [left, right], [0, 0]], value), "valid"]; // prettier-ignore
+  return [
+    tf.pad(
+      x,
+      [
+        [0, 0],
+        [top, bottom],
+        [left, right],
+        [0, 0],
+      ],
+      value,
+    ),
+    "valid",
+  ];
 }
 
 function samePadding(a: Padding, b: Padding): boolean {

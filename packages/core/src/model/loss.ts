@@ -41,11 +41,16 @@ export function softTargets(
 export function crossEntropy(tf: Tf, logits: Tensor2D, { targets, total }: SoftTargets): Scalar {
   const run = tf.customGrad((...args) => {
     const scores = args[0] as Tensor2D;
-    const { loss, gradient } = lossAndGradient(scores.dataSync() as Float32Array, scores.shape[1], targets, total); // prettier-ignore
+    const { loss, gradient } = lossAndGradient(
+      scores.dataSync() as Float32Array,
+      scores.shape[1],
+      targets,
+      total,
+    );
     const gradFunc = (dy: Tensor): Tensor => tf.mul(tf.tensor2d(gradient, scores.shape), dy);
     return { value: tf.scalar(loss), gradFunc };
   });
-  return run(logits) as Scalar;
+  return run(logits);
 }
 
 /** -Σ target · log softmax / total, and its gradient: (softmax · Σ target - target) / total. */

@@ -4,7 +4,13 @@ import { FUSED } from "./fusedKernels.ts";
 
 /** What is used of the native backend: any operation of TensorFlow, by its name. */
 interface NativeBackend extends KernelBackend {
-  readonly binding: { readonly TF_ATTR_BOOL: number; readonly TF_ATTR_FLOAT: number; readonly TF_ATTR_STRING: number; readonly TF_ATTR_TYPE: number; readonly TF_FLOAT: number }; // prettier-ignore
+  readonly binding: {
+    readonly TF_ATTR_BOOL: number;
+    readonly TF_ATTR_FLOAT: number;
+    readonly TF_ATTR_STRING: number;
+    readonly TF_ATTR_TYPE: number;
+    readonly TF_FLOAT: number;
+  };
   executeSingleOutput(name: string, attributes: object[], inputs: TensorInfo[]): TensorInfo;
   executeMultipleOutputs(
     name: string,
@@ -43,11 +49,18 @@ export function registerNativeKernels(tf: Tf): void {
 
   const multiply = (a: TensorInfo, b: TensorInfo, transposeA: boolean, transposeB: boolean) => {
     const flag = (name: string, value: boolean) => ({ name, type: binding.TF_ATTR_BOOL, value });
-    const attributes = [float("T"), flag("transpose_a", transposeA), flag("transpose_b", transposeB)]; // prettier-ignore
+    const attributes = [
+      float("T"),
+      flag("transpose_a", transposeA),
+      flag("transpose_b", transposeB),
+    ];
     return backend.executeSingleOutput("MatMul", attributes, [a, b]);
   };
   const always = (): boolean => true;
-  const perColumn = [float("T"), { name: "data_format", type: binding.TF_ATTR_STRING, value: "NHWC" }]; // prettier-ignore
+  const perColumn = [
+    float("T"),
+    { name: "data_format", type: binding.TF_ATTR_STRING, value: "NHWC" },
+  ];
   replaceWhere(tf, FUSED.dense, always, (inputs) => {
     const { x, kernel, bias } = inputs as Record<"x" | "kernel" | "bias", TensorInfo>;
     const product = multiply(x, kernel, false, false);
@@ -73,7 +86,12 @@ export function registerNativeKernels(tf: Tf): void {
     const { x, gamma, beta } = inputs as Record<"x" | "gamma" | "beta", TensorInfo>;
     const none = empty();
     const settings = [...batchNormAttributes(epsilon), number("exponential_avg_factor", 1)];
-    const made = backend.executeMultipleOutputs("FusedBatchNormV3", settings, [x, gamma, beta, none, none], 6); // prettier-ignore
+    const made = backend.executeMultipleOutputs(
+      "FusedBatchNormV3",
+      settings,
+      [x, gamma, beta, none, none],
+      6,
+    );
     const [y, mean, unbiased, meanAgain, variance, reserve] = made as Six;
     for (const { dataId } of [none, unbiased, meanAgain, reserve])
       backend.disposeData(dataId, true);
@@ -81,10 +99,18 @@ export function registerNativeKernels(tf: Tf): void {
     return [y, mean, variance, variance]; // the gradient is of the variance here, not of one over its root
   });
   replaceWhere(tf, FUSED.batchNormGradient, isPicture, (inputs, { epsilon = 0 }) => {
-    const { dy, x, gamma, mean, scale } = inputs as Record<"dy" | "x" | "gamma" | "mean" | "scale", TensorInfo>; // prettier-ignore
+    const { dy, x, gamma, mean, scale } = inputs as Record<
+      "dy" | "x" | "gamma" | "mean" | "scale",
+      TensorInfo
+    >;
     const none = empty();
     const taken = [dy, x, gamma, mean, scale, none];
-    const made = backend.executeMultipleOutputs("FusedBatchNormGradV3", batchNormAttributes(epsilon), taken, 5); // prettier-ignore
+    const made = backend.executeMultipleOutputs(
+      "FusedBatchNormGradV3",
+      batchNormAttributes(epsilon),
+      taken,
+      5,
+    );
     for (const { dataId } of [none, ...made.slice(3)]) backend.disposeData(dataId, true);
     return made.slice(0, 3);
   });

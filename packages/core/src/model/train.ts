@@ -1,5 +1,6 @@
 import type { NamedTensorMap, Scalar, Tensor2D, Variable } from "@tensorflow/tfjs";
-import { UserError, throwIfAborted } from "../errors.ts";
+import { breathe } from "../breathe.ts";
+import { UserError } from "../errors.ts";
 import { type ClassificationMetrics, classificationMetrics } from "../metrics/classification.ts";
 import { createRandom } from "../random.ts";
 import { type AdamW, createAdamW } from "./adamW.ts";
@@ -109,7 +110,13 @@ async function trainEpochs(
     const started = performance.now();
     const trainLoss = await trainEpoch(tf, model, options, run, firstStep);
     const seconds = (performance.now() - started) / 1000;
-    const { loss, metrics } = await evaluateFusion(tf, model, options.val, options.classes);
+    const { loss, metrics } = await evaluateFusion(
+      tf,
+      model,
+      options.val,
+      options.classes,
+      options,
+    );
     const record: EpochRecord = {
       epoch,
       lr: run.learningRate(firstStep + stepsPerEpoch - 1),
@@ -172,12 +179,6 @@ function requireFinite(loss: number): void {
         hint: "lower --lr or --max_lr, and leave --grad_clip at 1",
       },
     );
-}
-
-/** Lets signals through, and stops when one came. */
-async function breathe(signal: AbortSignal | undefined): Promise<void> {
-  await new Promise((resolve) => setImmediate(resolve));
-  throwIfAborted(signal);
 }
 
 /** scikit-learn's "balanced": N / (classes · rows of the class); a class without rows gets 0. */
@@ -257,6 +258,7 @@ export interface Condition {
   readonly hide?: Modality;
   /** Only the rows that have it. */
   readonly having?: Modality;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Loss (not weighted), probabilities and metrics of a set. */
@@ -265,7 +267,7 @@ export async function evaluateFusion(
   model: FusionModel,
   source: RowSource,
   classes: readonly string[],
-  { hide, having }: Condition = {},
+  { hide, having, signal }: Condition = {},
 ): Promise<Evaluation> {
   const probabilities = new Float32Array(source.rows * classes.length);
   const truth = new Int32Array(source.rows);
@@ -273,6 +275,7 @@ export async function evaluateFusion(
   let rows = 0;
   let loss = 0;
   for await (const batch of source.inOrder(EVALUATION_BATCH)) {
+    await breathe(signal);
     if (hide !== undefined) batch.parts[hide]?.present.fill(0);
     const values = predictBatch(tf, model, batch);
     for (const [row, id] of batch.classIds.entries()) {

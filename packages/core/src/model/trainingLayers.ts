@@ -45,7 +45,10 @@ export function trainBatchNorm(
       const inputs = { x, gamma, beta, ...takes };
       const [y, mean, variance, scale] = runFused(tf, FUSED.batchNorm, inputs, { count, epsilon });
       move(mean as Tensor, variance as Tensor);
-      return { value: y as Tensor, kept: { x, mean: mean as Tensor, scale: scale as Tensor, ...takes } }; // prettier-ignore
+      return {
+        value: y as Tensor,
+        kept: { x, mean: mean as Tensor, scale: scale as Tensor, ...takes },
+      };
     },
     (dy, kept) => runFused(tf, FUSED.batchNormGradient, { dy, gamma, ...kept }, { count, epsilon }),
   );

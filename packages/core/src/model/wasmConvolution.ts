@@ -141,21 +141,45 @@ function forward(
     const [from, weights] = places.inputs as [Address, Address];
     const [to] = places.outputs as [Address];
     host.writeIntegers(places.room, geometryOf(info));
-    kernel.convolve(from, info.batchSize, places.room, weights, info.outChannels, to, places.room + GEOMETRY); // prettier-ignore
+    kernel.convolve(
+      from,
+      info.batchSize,
+      places.room,
+      weights,
+      info.outChannels,
+      to,
+      places.room + GEOMETRY,
+    );
   });
   return made as TensorInfo;
 }
 
 function back(host: KernelHost, dy: TensorInfo, filter: TensorInfo, info: Conv2DInfo): TensorInfo {
   const turned = 4 * patchOf(info, info.inChannels) * info.outChannels;
-  const room = GEOMETRY + turned + host.kernel.convolveRoom(patchOf(info, info.outChannels), info.inChannels); // prettier-ignore
+  const room =
+    GEOMETRY + turned + host.kernel.convolveRoom(patchOf(info, info.outChannels), info.inChannels);
   const [made] = host.call([dy, filter], [info.inShape], room, (kernel, places) => {
     const [from, weights] = places.inputs as [Address, Address];
     const [to] = places.outputs as [Address];
     const kernelAt = places.room + GEOMETRY;
     host.writeIntegers(places.room, geometryBack(info));
-    kernel.turnKernel(weights, info.filterHeight, info.filterWidth, info.inChannels, info.outChannels, kernelAt); // prettier-ignore
-    kernel.convolve(from, info.batchSize, places.room, kernelAt, info.inChannels, to, kernelAt + turned); // prettier-ignore
+    kernel.turnKernel(
+      weights,
+      info.filterHeight,
+      info.filterWidth,
+      info.inChannels,
+      info.outChannels,
+      kernelAt,
+    );
+    kernel.convolve(
+      from,
+      info.batchSize,
+      places.room,
+      kernelAt,
+      info.inChannels,
+      to,
+      kernelAt + turned,
+    );
   });
   return made as TensorInfo;
 }
@@ -167,7 +191,15 @@ function ofKernel(host: KernelHost, x: TensorInfo, dy: TensorInfo, info: Conv2DI
     const [from, gradient] = places.inputs as [Address, Address];
     const [to] = places.outputs as [Address];
     host.writeIntegers(places.room, geometryOf(info));
-    kernel.kernelGradient(from, info.batchSize, places.room, gradient, info.outChannels, to, places.room + GEOMETRY); // prettier-ignore
+    kernel.kernelGradient(
+      from,
+      info.batchSize,
+      places.room,
+      gradient,
+      info.outChannels,
+      to,
+      places.room + GEOMETRY,
+    );
   });
   return made as TensorInfo;
 }

@@ -37,7 +37,10 @@ function sum(host: KernelHost, original: KernelFunc): KernelFunc {
   return (call) => {
     const { x } = call.inputs as { x: TensorInfo };
     const { axis, keepDims } = call.attrs as { axis: number | number[]; keepDims: boolean };
-    const axes = [axis].flat().map((a) => (a < 0 ? a + x.shape.length : a)).sort((a, b) => a - b); // prettier-ignore
+    const axes = [axis]
+      .flat()
+      .map((a) => (a < 0 ? a + x.shape.length : a))
+      .sort((a, b) => a - b);
     const kept = x.shape.slice(axes.length);
     const isLeading = axes.every((a, i) => a === i) && axes.length > 0 && kept.length > 0;
     if (x.dtype !== "float32" || !isLeading) return original(call);

@@ -33,7 +33,10 @@ export function exportGraph(graph: Graph, weights: Weights, options: ExportOptio
 }
 
 function onnxOfGraph(graph: Graph, weights: Weights, options: ExportOptions): OnnxModel {
-  const layers = neededLayers(graph, options.outputs.map(({ layer }) => layer)); // prettier-ignore
+  const layers = neededLayers(
+    graph,
+    options.outputs.map(({ layer }) => layer),
+  );
   const to = createNodeWriter();
   const values = writeLayers(layers, {
     to,

@@ -55,7 +55,8 @@ function hashOfWeights(shape: FusionShape, weights: Weights): string {
   const hash = createHash("sha256");
   for (const { name } of weightSlots(fusionGraph(shape))) {
     const data = weights.get(name)?.data;
-    if (data !== undefined) hash.update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength)); // prettier-ignore
+    if (data !== undefined)
+      hash.update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
   }
   return hash.digest("hex");
 }

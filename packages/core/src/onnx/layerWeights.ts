@@ -16,9 +16,15 @@ export function batchNormAffine(
   const [gamma, beta, mean, variance] = (
     ["gamma", "beta", "running_mean", "running_variance"] as const
   ).map((weight) => weightOf(`${name}.${weight}`).data) as [
-    Float32Array, Float32Array, Float32Array, Float32Array,
-  ]; // prettier-ignore
-  const scale = Float64Array.from(gamma, (value, c) => value / Math.sqrt((variance[c] ?? 0) + epsilon)); // prettier-ignore
+    Float32Array,
+    Float32Array,
+    Float32Array,
+    Float32Array,
+  ];
+  const scale = Float64Array.from(
+    gamma,
+    (value, c) => value / Math.sqrt((variance[c] ?? 0) + epsilon),
+  );
   const shift = Float64Array.from(beta, (value, c) => value - (mean[c] ?? 0) * (scale[c] ?? 0));
   return { scale, shift };
 }

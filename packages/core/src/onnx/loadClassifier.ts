@@ -8,7 +8,14 @@ import type { Batch } from "../model/rowSource.ts";
 import { predictBatch } from "../model/train.ts";
 import { ONNX_FILE, exportFusion, fusionMetadata } from "./fusionOnnx.ts";
 import { readOnnxInfo } from "./readInfo.ts";
-import { type Device, type OnnxRuntime, type Session, type SessionInput, createSession, loadOnnxRuntime } from "./session.ts"; // prettier-ignore
+import {
+  type Device,
+  type OnnxRuntime,
+  type Session,
+  type SessionInput,
+  createSession,
+  loadOnnxRuntime,
+} from "./session.ts";
 
 /** A classifier that is ready to run. */
 export interface Classifier {

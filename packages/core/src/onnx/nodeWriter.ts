@@ -35,7 +35,9 @@ export function createNodeWriter() {
     return name;
   };
   const transposed = ({ name }: Value, layout: string, perm: readonly number[]): string =>
-    once(`${name}:${layout}`, () => node(`${name}:${layout}`, "Transpose", [name], { perm: { ints: perm } })); // prettier-ignore
+    once(`${name}:${layout}`, () =>
+      node(`${name}:${layout}`, "Transpose", [name], { perm: { ints: perm } }),
+    );
   return {
     nodes: nodes as readonly OnnxNode[],
     constants: () => [...constants.values()],

@@ -56,7 +56,12 @@ export const WRITE: { readonly [Name in Exclude<OperationName, "input">]: WriteL
       return to.floats(`${name}.${weight}`, [data.length], data);
     });
     const attributes = { axis: { int: -1 }, epsilon: { float: epsilon } };
-    const normal = to.node(`${name}:Norm`, "LayerNormalization", [to.rows(x), ...constants], attributes); // prettier-ignore
+    const normal = to.node(
+      `${name}:Norm`,
+      "LayerNormalization",
+      [to.rows(x), ...constants],
+      attributes,
+    );
     return rows({ shape }, normal);
   },
   relu: ({ to }, { name }, [x]) => like(x, to.node(`${name}:Relu`, "Relu", [x.name])),
@@ -74,7 +79,12 @@ export const WRITE: { readonly [Name in Exclude<OperationName, "input">]: WriteL
   },
   concat: ({ to }, layer, inputs) => {
     const [{ layout }] = inputs;
-    const joined = to.node(`${layer.name}:Concat`, "Concat", inputs.map((x) => to[layout](x)), { axis: { int: channelAxis(layout) } }); // prettier-ignore
+    const joined = to.node(
+      `${layer.name}:Concat`,
+      "Concat",
+      inputs.map((x) => to[layout](x)),
+      { axis: { int: channelAxis(layout) } },
+    );
     return { name: joined, layout, shape: layer.shape };
   },
   standardise: ({ to, weightOf }, { name }, [x, present]) => {

@@ -115,7 +115,11 @@ function requireProvider(ort: OnnxRuntime, provider: Device): void {
 function cannotCreate(error: unknown, model: string | Uint8Array, provider: Device): UserError {
   const options = { hint: DEVICE_HINTS[provider], cause: error };
   if (provider !== "cpu")
-    return new UserError("E_UNAVAILABLE", `the device ${provider}: does not start (${causeOf(error)})`, options); // prettier-ignore
+    return new UserError(
+      "E_UNAVAILABLE",
+      `the device ${provider}: does not start (${causeOf(error)})`,
+      options,
+    );
   const name = typeof model === "string" ? model : "the ONNX model";
   return new UserError("E_INPUT_BROKEN", `${name}: cannot be used (${causeOf(error)})`, {
     hint: "make the file again, or copy it whole",

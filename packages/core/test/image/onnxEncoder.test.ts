@@ -29,7 +29,11 @@ const load = (file: string) => loadOnnxEncoder(file, "--model", OPTIONS);
 
 /** A picture of one colour. */
 function plain(colour: readonly number[], width: number, height: number) {
-  return { data: Uint8Array.from({ length: width * height * 3 }, (_, i) => colour[i % 3]!), width, height }; // prettier-ignore
+  return {
+    data: Uint8Array.from({ length: width * height * 3 }, (_, i) => colour[i % 3]!),
+    width,
+    height,
+  };
 }
 
 const COLOURS = [[0, 0, 0], [255, 128, 3], [10, 20, 30]]; // prettier-ignore

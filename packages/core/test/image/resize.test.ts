@@ -38,7 +38,6 @@ describe("resizeBilinear", () => {
       [5, 90],
       [37, 1],
     ] as const)
-      // prettier-ignore
       expect(
         resizeBilinear({ data, width: 37, height: 23 }, width, height).data.every((v) => v === 201),
       ).toBe(true);

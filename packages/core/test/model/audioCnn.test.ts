@@ -25,7 +25,9 @@ function inputsOf(lengths: readonly number[], frames: number, filler = 0) {
   const clips = lengths.map((length) => Array.from({ length: length * 16 }, () => normal(random)));
   const rest = (clip: number[]) => Array<number>(frames * 16 - clip.length).fill(filler);
   const values = clips.flatMap((clip) => [...clip, ...rest(clip)]);
-  const mask = lengths.flatMap((length) => Array.from({ length: frames }, (_, t) => Number(t < length))); // prettier-ignore
+  const mask = lengths.flatMap((length) =>
+    Array.from({ length: frames }, (_, t) => Number(t < length)),
+  );
   return {
     [AUDIO_FRAMES]: tf.tensor3d(values, [lengths.length, frames, 16]),
     [AUDIO_MASK]: tf.tensor2d(mask, [lengths.length, frames]),
@@ -36,14 +38,15 @@ describe("audio_cnn", () => {
   it("gives a clip the same scores, however long the padding behind it and whatever stands there", () => {
     const network = create();
     const scores = (frames: number, filler: number): number[] =>
-      tf.tidy(() => [...network.forward(inputsOf([37, 48], frames, filler), { training: false }).dataSync()]); // prettier-ignore
+      tf.tidy(() => [
+        ...network.forward(inputsOf([37, 48], frames, filler), { training: false }).dataSync(),
+      ]);
     const shortest = scores(48, 0);
     for (const [frames, filler] of [
       [48, 5],
       [64, 0],
       [100, -3],
     ] as const)
-      // prettier-ignore
       expect(scores(frames, filler)).toBeAllClose(shortest, { rtol: 1e-5, atol: 1e-6 });
     network.dispose();
   });

@@ -3,14 +3,12 @@ import {
   type ModalityRows,
   type Standardisation,
   fitStandardisation,
-  selectRows,
 } from "@emotion-service/core/model/dataset";
 import { createGraphBuilder } from "@emotion-service/core/model/graph";
 import { createNetwork } from "@emotion-service/core/model/network";
 import { rowsInMemory } from "@emotion-service/core/model/rowSource";
 import { toTensors } from "@emotion-service/core/model/train";
 import { beforeAll, describe, expect, it } from "vitest";
-import { planted } from "./planted.ts";
 
 let tf: Tf;
 beforeAll(async () => {
@@ -43,8 +41,7 @@ async function standardised(
       ["image.deviation", { shape: [columns], data: deviation }],
     ]),
   );
-  const names = Array.from({ length: rows }, () => "");
-  const set = { rows, image, labels: names, groups: names, paths: names, matchBy: "id" };
+  const set = { rows, image };
   const output: number[] = [];
   for await (const batch of rowsInMemory(set, new Int32Array(rows), 2).inOrder(rows))
     output.push(
@@ -98,22 +95,4 @@ describe("standardising", () => {
     expect([...fitted.deviation]).toEqual([1, 1]);
     expect(await standardised(rows, fitted)).toBeAllClose([0, 0], { rtol: 0, atol: 0 });
   });
-});
-
-it("selectRows takes the rows named, in that order, of everything", () => {
-  const { dataset } = planted({ rows: 5, withoutImage: (row) => row === 3 });
-  const selected = selectRows(dataset, [3, 0]);
-  expect(selected).toMatchObject({
-    rows: 2,
-    labels: [dataset.labels[3], dataset.labels[0]],
-    groups: ["row3", "row0"],
-    paths: ["row3", "row0"],
-  });
-  expect([...selected.image!.present]).toEqual([0, 1]);
-  expect([...selected.audio!.values.data]).toEqual([
-    ...dataset.audio!.values.data.subarray(15, 20),
-    ...dataset.audio!.values.data.subarray(0, 5),
-  ]);
-  const { image: _, ...audioAlone } = dataset;
-  expect("image" in selectRows(audioAlone, [1])).toBe(false);
 });

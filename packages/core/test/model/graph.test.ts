@@ -110,7 +110,12 @@ describe("padSame", () => {
     const x: Tensor4D = tf.tensor4d(hashedValues(1, sizeOf(picture), -1, 1), [1, ...picture, 1]);
     const kernel: Tensor4D = tf.tensor4d(hashedValues(2, sizeOf(size), -1, 1), [...size, 1, 1]);
     const same = tf.conv2d(x, kernel, [...strides], "same");
-    const padded = tf.pad(x, [[0, 0], [top, bottom], [left, right], [0, 0]]); // prettier-ignore
+    const padded = tf.pad(x, [
+      [0, 0],
+      [top, bottom],
+      [left, right],
+      [0, 0],
+    ]);
     const ours = tf.conv2d(padded, kernel, [...strides], "valid");
     expect(ours.shape).toEqual(same.shape);
     expect(ours.dataSync()).toBeAllClose(same.dataSync(), { rtol: 1e-5, atol: 1e-6 });

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { Dataset, ModalityRows } from "@emotion-service/core/model/dataset";
+import type { ModalityRows, RowValues } from "@emotion-service/core/model/dataset";
 import {
   type FusionModel,
   type FusionShape,
@@ -36,7 +36,7 @@ export const SETTINGS: TrainSettings = {
 
 /** Rows whose classes are known. */
 export interface LabelledSet {
-  readonly dataset: Dataset;
+  readonly dataset: RowValues;
   /** [N], places in {@link CLASSES} */
   readonly classIds: Int32Array;
 }
@@ -78,15 +78,10 @@ export function planted(options: PlantedOptions = {}): LabelledSet {
       present: Uint8Array.from({ length: rows }, (_, row) => Number(!isAbsent(row))),
     };
   };
-  const names = Array.from({ length: rows }, (_, row) => `row${row}`);
-  const dataset: Dataset = {
+  const dataset: RowValues = {
     rows,
     image: modality(SHAPE.image, image, (id) => id & 1, withoutImage),
     audio: modality(SHAPE.audio, audio, (id) => id >> 1),
-    labels: Array.from(classIds, (id) => CLASSES[id]!),
-    groups: names,
-    paths: names,
-    matchBy: "name",
   };
   return { dataset, classIds };
 }
@@ -144,4 +139,24 @@ export async function trained(
     },
   });
   return { model, history, improved };
+}
+
+/** The rows named, in that order. */
+export function selectRows(dataset: RowValues, indices: readonly number[]): RowValues {
+  const modality = (rows: ModalityRows): ModalityRows => {
+    const { columns } = rows.values;
+    const data = new Float32Array(indices.length * columns);
+    for (const [to, from] of indices.entries())
+      data.set(rows.values.data.subarray(from * columns, (from + 1) * columns), to * columns);
+    return {
+      encoder: rows.encoder,
+      values: { data, rows: indices.length, columns },
+      present: Uint8Array.from(indices, (i) => rows.present[i] ?? 0),
+    };
+  };
+  return {
+    rows: indices.length,
+    ...(dataset.image === undefined ? {} : { image: modality(dataset.image) }),
+    ...(dataset.audio === undefined ? {} : { audio: modality(dataset.audio) }),
+  };
 }

@@ -1,4 +1,4 @@
-import type { Dataset } from "@emotion-service/core/model/dataset";
+import type { RowValues } from "@emotion-service/core/model/dataset";
 import { type Batch, type RowSource, rowsInMemory } from "@emotion-service/core/model/rowSource";
 import { createRandom } from "@emotion-service/core/random";
 import { describe, expect, it } from "vitest";
@@ -7,7 +7,7 @@ import { planted } from "./planted.ts";
 const ROWS = 50;
 
 /** A source in which the class of a row is its own number: it says which rows a batch has. */
-function numbered(dataset: Dataset = planted({ rows: ROWS }).dataset): RowSource {
+function numbered(dataset: RowValues = planted({ rows: ROWS }).dataset): RowSource {
   const classIds = Int32Array.from({ length: dataset.rows }, (_, row) => row);
   return rowsInMemory(dataset, classIds, dataset.rows);
 }

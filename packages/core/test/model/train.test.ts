@@ -1,5 +1,4 @@
 import { type Tf, loadTensorFlow } from "@emotion-service/core/model/backend";
-import { selectRows } from "@emotion-service/core/model/dataset";
 import {
   type Condition,
   type TrainSettings,
@@ -17,6 +16,7 @@ import {
   planted,
   sourceOf,
   trained,
+  selectRows,
 } from "./planted.ts";
 
 let tf: Tf;

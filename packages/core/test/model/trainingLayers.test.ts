@@ -113,7 +113,13 @@ describe("batch norm in training: one kernel and composed operations agree, fort
       const [runningMean, runningVariance] = [variable([n], 3), variable([n], 4)];
       const present = there && tf.tensor(there, [there.length, 1]);
       const layer = (x: Tensor, g: Tensor, b: Tensor): Tensor =>
-        trainBatchNorm(tf, x, present, { gamma: g as Variable, beta: b as Variable, runningMean, runningVariance }, SETTINGS); // prettier-ignore
+        trainBatchNorm(
+          tf,
+          x,
+          present,
+          { gamma: g as Variable, beta: b as Variable, runningMean, runningVariance },
+          SETTINGS,
+        );
       const x = made(shape, 5, 3);
       const y = layer(x, gamma, beta);
       const statistics = [runningMean.clone(), runningVariance.clone()];
@@ -132,7 +138,12 @@ describe("batch norm in training: one kernel and composed operations agree, fort
         runningVariance: variable([3], 4),
       };
       trainBatchNorm(tf, made([2, 3], 5), tf.tensor([1, 0], [2, 1]), weights, SETTINGS);
-      return [weights.runningMean.clone(), weights.runningVariance.clone(), made([3], 3), made([3], 4)]; // prettier-ignore
+      return [
+        weights.runningMean.clone(),
+        weights.runningVariance.clone(),
+        made([3], 3),
+        made([3], 4),
+      ];
     });
     expect(wasm[0]).toEqual(wasm[2]);
     expect(wasm[1]).toEqual(wasm[3]);
@@ -146,20 +157,19 @@ it.each([
 ])(
   "a dense layer of %i rows, %i to %i, a gradient going on: %s, either way",
   async (m, k, n, goesOn) => {
-    // prettier-ignore
     const results = await eachWay(() => {
-    const [kernel, bias] = [variable([k, n], 1), variable([n], 2)];
-    const x = made([m, k], 3);
-    const dy = made([m, n], 4);
-    if (!goesOn) {
-      const layer = (w: Tensor, b: Tensor): Tensor =>
-        dense(tf, x, w as Variable, b as Variable, false);
-      return [layer(kernel, bias), ...tf.grads(layer)([kernel, bias], dy)];
-    }
-    const layer = (a: Tensor, w: Tensor, b: Tensor): Tensor =>
-      dense(tf, a, w as Variable, b as Variable, true);
-    return [layer(x, kernel, bias), ...tf.grads(layer)([x, kernel, bias], dy)];
-  });
+      const [kernel, bias] = [variable([k, n], 1), variable([n], 2)];
+      const x = made([m, k], 3);
+      const dy = made([m, n], 4);
+      if (!goesOn) {
+        const layer = (w: Tensor, b: Tensor): Tensor =>
+          dense(tf, x, w as Variable, b as Variable, false);
+        return [layer(kernel, bias), ...tf.grads(layer)([kernel, bias], dy)];
+      }
+      const layer = (a: Tensor, w: Tensor, b: Tensor): Tensor =>
+        dense(tf, a, w as Variable, b as Variable, true);
+      return [layer(x, kernel, bias), ...tf.grads(layer)([x, kernel, bias], dy)];
+    });
     expectSame(results, { rtol: 1e-5, atol: 1e-5 });
   },
 );

@@ -43,18 +43,50 @@ const CONVOLUTIONS: [number[], number, Size, Size, Pad][] = [
   [[6, 7, 2], 10, 1, 1, "valid"],
   [[6, 6, 2], 3, 1, 2, "same"], // a kernel smaller than its stride: pixels that nothing sees
   [[11, 5, 3], 9, 3, 3, "same"],
-  [[16, 23, 16], 17, 3, 1, [[0, 0], [2, 1], [0, 1], [0, 0]]],
-  [[7, 7, 3], 4, 7, 2, [[0, 0], [3, 3], [3, 3], [0, 0]]],
-  [[5, 5, 2], 3, 3, [1, 2], [[0, 0], [1, 1], [1, 1], [0, 0]]],
+  [
+    [16, 23, 16],
+    17,
+    3,
+    1,
+    [
+      [0, 0],
+      [2, 1],
+      [0, 1],
+      [0, 0],
+    ],
+  ],
+  [
+    [7, 7, 3],
+    4,
+    7,
+    2,
+    [
+      [0, 0],
+      [3, 3],
+      [3, 3],
+      [0, 0],
+    ],
+  ],
+  [
+    [5, 5, 2],
+    3,
+    3,
+    [1, 2],
+    [
+      [0, 0],
+      [1, 1],
+      [1, 1],
+      [0, 0],
+    ],
+  ],
   [[5, 8, 6], 4, [1, 3], [2, 1], "same"],
   [[3, 3, 5], 2, 3, 1, "valid"], // one pixel is left
-]; // prettier-ignore
+];
 
 describe("conv2d on wasm is the cpu backend's, forth and back", () => {
   it.each(CONVOLUTIONS)(
     "picture %j, filters %i, kernel %j, strides %j, padding %j",
     async (picture, filters, kernel, strides, pad) => {
-      // prettier-ignore
       const size = Array.isArray(kernel) ? kernel : [kernel, kernel];
       const convolve = (x: Tensor, w: Tensor): Tensor4D =>
         tf.conv2d(x as Tensor4D, w as Tensor4D, strides, pad, "NHWC", 1);
@@ -96,15 +128,24 @@ const POOLS: [number[], Size, Size, Pad][] = [
   [[8, 8, 3], 2, 2, "valid"],
   [[7, 9, 6], 3, 2, "same"],
   [[6, 6, 4], 3, 1, "same"],
-  [[9, 9, 5], 3, 2, [[0, 0], [1, 1], [1, 1], [0, 0]]],
+  [
+    [9, 9, 5],
+    3,
+    2,
+    [
+      [0, 0],
+      [1, 1],
+      [1, 1],
+      [0, 0],
+    ],
+  ],
   [[6, 4, 9], [1, 2], [1, 2], "valid"],
-]; // prettier-ignore
+];
 
 describe("maxPool's gradient on wasm is the cpu backend's, also where a window has its largest value twice", () => {
   it.each(POOLS)(
     "picture %j, window %j, strides %j, padding %j",
     async (picture, size, strides, pad) => {
-      // prettier-ignore
       const pool = (x: Tensor): Tensor4D => tf.maxPool(x as Tensor4D, size, strides, pad);
       const { wasm, cpu } = await onBoth((make) => {
         const x: Tensor4D = tf.round(make([2, ...picture], 1)); // whole numbers: many are equal

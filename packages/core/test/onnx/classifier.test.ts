@@ -117,7 +117,10 @@ describe.skipIf(!runtime.ok)("ONNX Runtime runs the classifier", () => {
     const folder = written();
     const onnx = await classified(folder);
     const { probabilities } = await classified(folder, { runtime: WITHOUT_ONNX });
-    expect(onnx).toMatchObject({ notices: [], engine: expect.stringMatching(/^onnxruntime .* \(cpu\)$/) as unknown }); // prettier-ignore
+    expect(onnx).toMatchObject({
+      notices: [],
+      engine: expect.stringMatching(/^onnxruntime .* \(cpu\)$/) as unknown,
+    });
     expect(onnx.probabilities).toBeAllClose(probabilities, { rtol: 0, atol: 1e-5 });
   });
 
@@ -136,7 +139,10 @@ describe.skipIf(!runtime.ok)("ONNX Runtime runs the classifier", () => {
     const folder = written();
     const { probabilities } = await classified(folder);
     const path = join(folder, ONNX_FILE);
-    const others = what === "of other classes" ? { ...checkpointOf(), classes: ["a", "b", "c"] } : checkpointOf(2); // prettier-ignore
+    const others =
+      what === "of other classes"
+        ? { ...checkpointOf(), classes: ["a", "b", "c"] }
+        : checkpointOf(2);
     const bytes = readFileSync(join(written(others), ONNX_FILE));
     writeFileSync(path, what === "cut short" ? bytes.subarray(0, 2000) : bytes);
     const result = await classified(folder);

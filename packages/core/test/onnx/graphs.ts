@@ -42,7 +42,10 @@ export function soundGraph(): Graph {
   let x = net.standardise("bands", net.input("features", [null, null, 8])); // [B, T, 8]
   x = net.maskTime("inside", x, mask, 1);
   x = net.reshape("picture", x, [null, null, 8, 1]);
-  x = net.relu("conv1.relu", net.batchNorm("conv1.norm", net.conv2d("conv1", x, 6, window(3, 1, padAll(1))))); // prettier-ignore
+  x = net.relu(
+    "conv1.relu",
+    net.batchNorm("conv1.norm", net.conv2d("conv1", x, 6, window(3, 1, padAll(1)))),
+  );
   x = net.maskTime("conv1.mask", net.maxPool2d("conv1.pool", x, window(2, 2)), mask, 2); // [B, T / 2, 4, 6]
   x = net.conv2d("conv2", x, 10, window(3, 1, padAll(1)), true);
   x = net.reshape("frames", net.maxPool2d("conv2.pool", x, window(2, 2)), [null, null, 20]); // [B, T / 4, 2 · 10]

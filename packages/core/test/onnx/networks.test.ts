@@ -3,7 +3,15 @@ import { fusionGraph } from "@emotion-service/core/model/fusion";
 import { exportGraph } from "@emotion-service/core/onnx/exportGraph";
 import { createSession } from "@emotion-service/core/onnx/session";
 import { beforeAll, describe, expect, it } from "vitest";
-import { FACTS, expectClose, expectSameOutput, randomInputs, randomWeights, runOnTensorFlow, runtime } from "./compare.ts"; // prettier-ignore
+import {
+  FACTS,
+  expectClose,
+  expectSameOutput,
+  randomInputs,
+  randomWeights,
+  runOnTensorFlow,
+  runtime,
+} from "./compare.ts";
 
 import { pictureGraph, soundGraph } from "./graphs.ts";
 

@@ -15,7 +15,14 @@ import { WRITE } from "@emotion-service/core/onnx/operations";
 import { readOnnxInfo } from "@emotion-service/core/onnx/readInfo";
 import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
-import { FACTS, expectSameOutput, randomInputs, randomWeights, runOnOnnx, runtime } from "./compare.ts"; // prettier-ignore
+import {
+  FACTS,
+  expectSameOutput,
+  randomInputs,
+  randomWeights,
+  runOnOnnx,
+  runtime,
+} from "./compare.ts";
 
 let tf: Tf;
 beforeAll(async () => {
@@ -117,7 +124,10 @@ const CASES: Readonly<Record<Exclude<OperationName, "input">, Readonly<Record<st
     rows: network((net) => net.concat("y", [rows(net, "a"), rows(net, "b")])),
     "a convolution and its picture": network((net) => {
       const x = picture(net);
-      return net.concat("y", [net.conv2d("c", x, 2, { ...SMALL, size: [1, 1], strides: [1, 1] }), x]); // prettier-ignore
+      return net.concat("y", [
+        net.conv2d("c", x, 2, { ...SMALL, size: [1, 1], strides: [1, 1] }),
+        x,
+      ]);
     }),
   },
   standardise: {
@@ -134,7 +144,9 @@ const CASES: Readonly<Record<Exclude<OperationName, "input">, Readonly<Record<st
     "a picture's convolution, flat": network((net) =>
       net.reshape("y", net.conv2d("c", picture(net), 4, SAME), [null, 80]),
     ),
-    "a sequence as a picture": network((net) => net.reshape("y", sequence(net), [null, null, 3, 1])), // prettier-ignore
+    "a sequence as a picture": network((net) =>
+      net.reshape("y", sequence(net), [null, null, 3, 1]),
+    ),
   },
   maskTime: {
     "every frame": network((net) => net.maskTime("y", sequence(net), mask(net), 1)),
@@ -179,7 +191,9 @@ describe.skipIf(!runtime.ok)("ONNX Runtime gives what TensorFlow.js gives", () =
     const inputs = randomInputs(graph, [3]);
     const weights = randomWeights(graph);
     const { x, present: there } = inputs;
-    const data = (x!.data as Float32Array).map((value, i) => there!.data[Math.floor(i / 5)] ? value : NaN); // prettier-ignore
+    const data = (x!.data as Float32Array).map((value, i) =>
+      there!.data[Math.floor(i / 5)] ? value : NaN,
+    );
     const clean = await runOnOnnx(graph, weights, inputs);
     const spoilt = await runOnOnnx(graph, weights, { ...inputs, x: { ...x!, data } });
     expect(data.some(Number.isNaN)).toBe(true);
@@ -211,12 +225,20 @@ describe.skipIf(!runtime.ok)("ONNX Runtime gives what TensorFlow.js gives", () =
     ["maxPool2d", (net: GraphBuilder, x: string, w: Window) => net.maxPool2d("y", x, w)],
   ] as const)("%s of any size, strides and padding", async (_name, add) => {
     await fc.assert(
-      fc.asyncProperty(window, size, size, fc.integer({ min: 1, max: 3 }), async (w, height, width, channels) => {
-        const graph = network((net) => add(net, net.input("x", [null, height, width, channels]), w));
-        await expectSameOutput(tf, graph, [2]);
-      }),
+      fc.asyncProperty(
+        window,
+        size,
+        size,
+        fc.integer({ min: 1, max: 3 }),
+        async (w, height, width, channels) => {
+          const graph = network((net) =>
+            add(net, net.input("x", [null, height, width, channels]), w),
+          );
+          await expectSameOutput(tf, graph, [2]);
+        },
+      ),
       { numRuns: 40, seed: 1 },
-    ); // prettier-ignore
+    );
   });
 });
 

@@ -61,7 +61,9 @@ describe.skipIf(!runtime.ok)("a session of ONNX Runtime", () => {
       message: "the device webgpu: this ONNX Runtime has cpu",
       hint: expect.stringContaining("use the device cpu") as unknown,
     });
-    const broken = createSession(withBackends(["cpu", "cuda"], start), reluFile(), { device: "cuda" }); // prettier-ignore
+    const broken = createSession(withBackends(["cpu", "cuda"], start), reluFile(), {
+      device: "cuda",
+    });
     await expect(broken).rejects.toMatchObject({
       code: "E_UNAVAILABLE",
       message: "the device cuda: does not start (no driver)",
