@@ -24,6 +24,7 @@ interface Metrics {
 }
 
 interface Report {
+  readonly median_epoch_seconds: number;
   readonly classes: string[];
   readonly modalities: string[];
   readonly epochs: number;

@@ -1,9 +1,11 @@
 import { PbfReader } from "pbf";
 import { UserError, causeOf } from "../errors.ts";
 import {
+  ATTRIBUTE,
   DIMENSION,
   GRAPH,
   MODEL,
+  NODE,
   STRING_ENTRY,
   TENSOR,
   TENSOR_SHAPE,
@@ -18,6 +20,8 @@ export interface OnnxInfo {
   readonly inputs: readonly OnnxInfoValue[];
   readonly outputs: readonly OnnxInfoValue[];
   readonly metadata: Readonly<Record<string, string>>;
+  /** Files beside it that it keeps weights in, by its own names of them, sorted. */
+  readonly externalFiles: readonly string[];
 }
 /**
  * type "other": no tensor, or one of a type that {@link DATA_TYPES} lacks; a size "?": neither known nor named, and no
@@ -57,31 +61,56 @@ export function readOnnxInfo(bytes: Uint8Array, file: string): OnnxInfo {
 function readModel(bytes: Uint8Array): OnnxInfo {
   const metadata = new Map<string, string>();
   const constants = new Set<string>();
+  const externalFiles = new Set<string>();
   const inputs: OnnxInfoValue[] = [];
   const outputs: OnnxInfoValue[] = [];
-  const readEntry = (pbf: PbfReader): void => {
-    let [key, value] = ["", ""];
-    readMessage(pbf, {
-      [STRING_ENTRY.key]: () => (key = readText(pbf)),
-      [STRING_ENTRY.value]: () => (value = readText(pbf)),
-    });
-    metadata.set(key, value);
+  const { tensor, node } = weightReaders(externalFiles);
+  const constant = { ...tensor, [TENSOR.name]: (pbf: PbfReader) => constants.add(readText(pbf)) };
+  const graph: Readers = {
+    [GRAPH.input]: (pbf) => inputs.push(readValue(pbf)),
+    [GRAPH.output]: (pbf) => outputs.push(readValue(pbf)),
+    [GRAPH.initializer]: (pbf) => readMessage(pbf, constant),
+    [GRAPH.node]: (pbf) => readMessage(pbf, node),
   };
   readFields(new PbfReader(bytes), bytes.length, {
-    [MODEL.metadataProps]: readEntry,
-    [MODEL.graph]: (graph) =>
-      readMessage(graph, {
-        [GRAPH.input]: (pbf) => inputs.push(readValue(pbf)),
-        [GRAPH.output]: (pbf) => outputs.push(readValue(pbf)),
-        [GRAPH.initializer]: (constant) =>
-          readMessage(constant, { [TENSOR.name]: (pbf) => constants.add(readText(pbf)) }),
-      }),
+    [MODEL.metadataProps]: (pbf) => metadata.set(...readEntry(pbf)),
+    [MODEL.graph]: (pbf) => readMessage(pbf, graph),
   });
   return {
     inputs: inputs.filter(({ name }) => !constants.has(name)), // old files name their weights among the inputs too
     outputs,
     metadata: Object.fromEntries(metadata),
+    externalFiles: [...externalFiles].sort(),
   };
+}
+
+/** What collects the files of tensors, which nodes too may hold, and graphs within nodes. */
+function weightReaders(files: Set<string>): Readonly<Record<"tensor" | "node", Readers>> {
+  const tensor: Readers = {
+    [TENSOR.externalData]: (pbf) => {
+      const [key, value] = readEntry(pbf);
+      if (key === "location") files.add(value);
+    },
+  };
+  const attribute: Readers = {
+    [ATTRIBUTE.t]: (pbf) => readMessage(pbf, tensor),
+    [ATTRIBUTE.g]: (pbf) => readMessage(pbf, graph),
+  };
+  const node: Readers = { [NODE.attribute]: (pbf) => readMessage(pbf, attribute) };
+  const graph: Readers = {
+    [GRAPH.initializer]: (pbf) => readMessage(pbf, tensor),
+    [GRAPH.node]: (pbf) => readMessage(pbf, node),
+  };
+  return { tensor, node };
+}
+
+function readEntry(entry: PbfReader): [key: string, value: string] {
+  let [key, value] = ["", ""];
+  readMessage(entry, {
+    [STRING_ENTRY.key]: (pbf) => (key = readText(pbf)),
+    [STRING_ENTRY.value]: (pbf) => (value = readText(pbf)),
+  });
+  return [key, value];
 }
 
 function readValue(value: PbfReader): OnnxInfoValue {

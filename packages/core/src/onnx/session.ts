@@ -16,7 +16,10 @@ interface OrtTensor {
   readonly dims: readonly number[];
 }
 interface OrtSession {
-  run(inputs: Readonly<Record<string, OrtTensor>>): Promise<Readonly<Record<string, OrtTensor>>>;
+  run(
+    inputs: Readonly<Record<string, OrtTensor>>,
+    outputs?: readonly string[],
+  ): Promise<Readonly<Record<string, OrtTensor>>>;
   release(): Promise<void>;
 }
 interface SessionOptions {
@@ -38,8 +41,10 @@ export interface SessionOutput {
 
 /** A network that is ready to run. */
 export interface Session {
+  /** Its outputs by name, or those of them that are asked for. */
   run(
     inputs: Readonly<Record<string, SessionInput>>,
+    outputs?: readonly string[],
   ): Promise<Readonly<Record<string, SessionOutput>>>;
   dispose(): Promise<void>;
 }
@@ -97,7 +102,7 @@ export async function createSession(
     throw cannotCreate(error, model, provider);
   });
   return {
-    run: (inputs) => run(ort, session, inputs),
+    run: (inputs, outputs) => run(ort, session, inputs, outputs),
     dispose: () => session.release(),
   };
 }
@@ -131,11 +136,12 @@ async function run(
   ort: OnnxRuntime,
   session: OrtSession,
   inputs: Readonly<Record<string, SessionInput>>,
+  wanted: readonly string[] | undefined,
 ): Promise<Record<string, SessionOutput>> {
   const feeds = Object.entries(inputs).map(
     ([name, { data, dims }]) => [name, new ort.Tensor(typeOf(data), data, dims)] as const,
   );
-  const outputs = await session.run(Object.fromEntries(feeds));
+  const outputs = await session.run(Object.fromEntries(feeds), wanted);
   return Object.fromEntries(
     Object.entries(outputs).map(([name, { data, dims }]) => {
       if (data instanceof Float32Array) return [name, { data, dims }];
