@@ -2,6 +2,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { type Tf, loadTensorFlow } from "../packages/core/src/model/backend.ts";
+import { audioCnnGraph } from "../packages/core/src/model/audioCnn.ts";
 import { fusionGraph } from "../packages/core/src/model/fusion.ts";
 import type { Graph } from "../packages/core/src/model/graph.ts";
 import { exportGraph } from "../packages/core/src/onnx/exportGraph.ts";
@@ -84,6 +85,7 @@ describe.skipIf(python === undefined)("Python's onnx takes, and its onnxruntime 
     ["the classifier of both modalities", fusionGraph({ image: 20, audio: 13, classes: 6 }), []],
     ["a network on pictures of bytes", pictureGraph(), []],
     ["a network on sequences", soundGraph(), [19]],
+    ["audio_cnn", audioCnnGraph({ mels: 32, classes: 6 }), [47]],
   ] as const)("%s, to our numbers", (_name, graph, sizes) => {
     const inputs = randomInputs(graph, [3, ...sizes]);
     const { outputs, metadata, producer } = checkedByPython(exported(graph), inputs);

@@ -181,7 +181,8 @@ export function multiply(
   bias: usize,
   room: usize,
 ): void {
-  for (let p = 0; p < k; p += DEPTH) {
+  // Once even where k is 0: an empty sum is 0, and is written.
+  for (let p = 0; p == 0 || p < k; p += DEPTH) {
     const depth = min(DEPTH, k - p);
     const panel = room + (<usize>leftSize(m, depth) << 2);
     const tile = panel + (<usize>rightSize(depth, COLUMNS) << 2);

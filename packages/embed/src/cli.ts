@@ -3,6 +3,7 @@ import { integerIn, jsonOption, quietOption, workersOption } from "@emotion-serv
 import { createProgress } from "@emotion-service/core/cli/progress";
 import type { CliIo } from "@emotion-service/core/cli/run";
 import { FACE_CROPS } from "@emotion-service/core/face/faceCrop";
+import { DEVICES } from "@emotion-service/core/onnx/session";
 
 const BATCH_SIZE = 8;
 /** ResNet-18's threads wait for each other at every layer: the larger the batch the less, until memory tells. */
@@ -33,7 +34,7 @@ export function createProgram(io: CliIo) {
     )
     .addOption(
       new Option("--device <device>", "resnet18, .onnx: where the network runs; auto is cpu")
-        .choices(["auto", "cpu", "cuda"] as const)
+        .choices(DEVICES)
         .default("auto" as const),
     )
     .addOption(

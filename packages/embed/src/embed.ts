@@ -3,6 +3,7 @@ import { UserError } from "@emotion-service/core/errors";
 import {
   AUDIO_EXTENSIONS,
   IMAGE_EXTENSIONS,
+  extensionOf,
   listFiles,
   stemOf,
 } from "@emotion-service/core/files/listFiles";
@@ -100,7 +101,7 @@ function chooseInput(options: EmbedOptions): Input {
       { hint: "run it once for the pictures and once for the sound" },
     );
   if (imagesDir !== undefined) {
-    const model = options.model.endsWith(".onnx")
+    const model = isOnnx(options.model)
       ? "onnx"
       : chooseModel(options.model, ["face", "resnet18"], "pictures");
     refuseNetworkFlags(options, model);
@@ -126,6 +127,10 @@ function chooseInput(options: EmbedOptions): Input {
   return { files: [file], run: () => embedAudioFeatures(file, options) };
 }
 
+function isOnnx(model: string): boolean {
+  return extensionOf(model) === ".onnx";
+}
+
 /** Models that the pipeline knows by name and that this version does not have. */
 const NOT_YET: Readonly<Record<string, string>> = { audio_cnn: "audio_stats" };
 
@@ -147,13 +152,14 @@ function chooseModel(model: string, models: readonly [string, ...string[]], inpu
 
 /** A flag that a model does not heed must not look as if it did. */
 function refuseNetworkFlags({ weights, device }: EmbedOptions, model: string): void {
-  const refused = (flag: string): UserError =>
-    new UserError("E_FLAG", `${flag}: is for --model resnet18, the model is ${model}`, {
-      hint: "leave the flag out, or add --model resnet18",
+  const refused = (flag: string, models: string): UserError =>
+    new UserError("E_FLAG", `${flag}: is for --model ${models}, the model is ${model}`, {
+      hint: "leave the flag out, or name that model",
     });
-  if (weights !== undefined && model !== "resnet18") throw refused("--weights");
+  if (weights !== undefined && model !== "resnet18") throw refused("--weights", "resnet18");
   const takesDevice = model === "resnet18" || model === "onnx";
-  if (device !== "auto" && device !== "cpu" && !takesDevice) throw refused(`--device ${device}`);
+  if (device !== "auto" && device !== "cpu" && !takesDevice)
+    throw refused(`--device ${device}`, "resnet18 or an .onnx file");
 }
 
 async function embedByNetwork(
@@ -173,7 +179,7 @@ async function embedByNetwork(
 async function loadNetwork(
   options: PictureEncoderOptions & { readonly model: string },
 ): Promise<PictureEncoder> {
-  if (options.model.endsWith(".onnx")) {
+  if (isOnnx(options.model)) {
     const { loadOnnxEncoder } = await import("@emotion-service/core/image/onnxEncoder");
     return loadOnnxEncoder(options.model, "--model", options);
   }

@@ -1,5 +1,5 @@
 import type { RgbImage } from "@emotion-service/core/face/image";
-import type { PictureEncoder } from "@emotion-service/core/image/pictureEncoder";
+import { type PictureEncoder, causeOfRow } from "@emotion-service/core/image/pictureEncoder";
 import { factsOf } from "@emotion-service/core/labels";
 import { type Outcome, mapInWorkers } from "@emotion-service/core/workers/pool";
 import type { Embedded, EmbedRun, EmbeddedRow } from "./embedRows.ts";
@@ -42,7 +42,8 @@ export async function embedPictures(
     const { dim } = encoder.info;
     for (const [i, { row }] of waiting.entries()) {
       const embedding = embeddings.slice(i * dim, (i + 1) * dim);
-      rows[row] = { ...rows[row]!, embedding };
+      const cause = causeOfRow(embedding);
+      rows[row] = { ...rows[row]!, embedding: cause === "" ? embedding : undefined, cause };
     }
     waiting = [];
     options.onProgress?.(rows.length, paths.length, "pictures");

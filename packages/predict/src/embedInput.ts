@@ -1,7 +1,8 @@
 import type { LogMelConfig } from "@emotion-service/core/audio/logMelConfig";
-import { UserError, throwIfAborted } from "@emotion-service/core/errors";
+import { UserError, causeOf, throwIfAborted } from "@emotion-service/core/errors";
 import type { RgbImage } from "@emotion-service/core/face/image";
 import { type EncoderInfo, requireSameEncoder } from "@emotion-service/core/hdf5/encoder";
+import { causeOfRow } from "@emotion-service/core/image/pictureEncoder";
 import {
   type ImageEncoder,
   type ImageEncoderOptions,
@@ -16,6 +17,7 @@ export type Embedded =
 
 /** Turns files into the embeddings that the models were trained on. */
 export interface InputEncoders {
+  /** @throws UserError when the encoder cannot be loaded; of an input that cannot be read, that is the cause */
   image(path: string): Promise<Embedded>;
   audio(path: string): Promise<Embedded>;
   /** The mean over the faces of a video's frames, or over the frames where the encoder takes whole pictures. */
@@ -35,20 +37,34 @@ export function createInputEncoders(
   const imageEncoder = (info: EncoderInfo): Promise<ImageEncoder> =>
     (image ??= requireImageEncoder(info, options));
   return {
-    image: async (path) =>
-      encoders.image === undefined
-        ? NOT_USED
-        : embedImage(await imageEncoder(encoders.image), path),
+    image: async (path) => {
+      if (encoders.image === undefined) return NOT_USED;
+      const encoder = await imageEncoder(encoders.image);
+      return unlessBroken(() => embedImage(encoder, path));
+    },
     audio: async (path) => {
       if (encoders.audio === undefined) return NOT_USED;
-      return (await (sound ??= createAudioEncoder(encoders.audio)))(path);
+      const embed = await (sound ??= createAudioEncoder(encoders.audio));
+      return unlessBroken(() => embed(path));
     },
     videoFaces: async (path, fps, signal) => {
       if (encoders.image === undefined) return NOT_USED;
       const { videoFrames } = await import("@emotion-service/core/video/frames");
-      return embedVideoFaces(await imageEncoder(encoders.image), videoFrames(path, fps), signal);
+      const encoder = await imageEncoder(encoders.image);
+      return unlessBroken(() => embedVideoFaces(encoder, videoFrames(path, fps), signal));
     },
   };
+}
+
+/** A modality that cannot be read in one file is missing there; the other one may still do. */
+async function unlessBroken(embed: () => Promise<Embedded>): Promise<Embedded> {
+  try {
+    return await embed();
+  } catch (error) {
+    if (error instanceof UserError && error.code === "E_INPUT_BROKEN")
+      return { embedding: undefined, cause: causeOf(error) };
+    throw error;
+  }
 }
 
 const NOT_USED: Embedded = { embedding: undefined, cause: "the models do not use it" };
@@ -94,7 +110,12 @@ function cannotEmbed(modality: string, info: EncoderInfo | undefined): UserError
 async function embedImage(encoder: ImageEncoder, path: string): Promise<Embedded> {
   const face = await encoder.file(path);
   if (face === undefined) return { embedding: undefined, cause: "no face found" };
-  return { embedding: await encoder.embed([face]), facts: {} };
+  return embeddedRow(await encoder.embed([face]), {});
+}
+
+function embeddedRow(embedding: Float32Array, facts: Readonly<Record<string, number>>): Embedded {
+  const cause = causeOfRow(embedding);
+  return cause === "" ? { embedding, facts } : { embedding: undefined, cause };
 }
 
 async function embedVideoFaces(
@@ -125,5 +146,8 @@ async function embedVideoFaces(
   await flush();
   if (faces === 0) return { embedding: undefined, cause: `no face found in ${frames} frames` };
   const facts = encoder.wholeFrames ? { frames } : { frames, faces };
-  return { embedding: Float32Array.from(sum, (value) => value / faces), facts };
+  return embeddedRow(
+    Float32Array.from(sum, (value) => value / faces),
+    facts,
+  );
 }

@@ -23,6 +23,9 @@ export interface ImageEncoder {
 /** How an encoder is found and loaded. */
 export type ImageEncoderOptions = Pick<PictureEncoderOptions, "weights" | "env" | "onNotice">;
 
+/** The encoders whose networks come from a file that --weights may name. */
+export const FILE_ENCODERS: readonly string[] = ["resnet18", "onnx"];
+
 /** What the messages call the two sides. */
 export const THIS_INSTALL = { expected: "the model", actual: "this installation's encoder" };
 
@@ -35,7 +38,7 @@ export async function loadImageEncoder(
   options: ImageEncoderOptions,
 ): Promise<ImageEncoder | undefined> {
   if (info.model === "face") return faceEncoder(info, options);
-  if (info.model === "resnet18" || info.model === "onnx") return networkEncoder(info, options);
+  if (FILE_ENCODERS.includes(info.model)) return networkEncoder(info, options);
   return undefined;
 }
 
@@ -66,7 +69,9 @@ async function networkEncoder(
   const faceCrop = cropOf(info) === "on" ? "on" : "off";
   const load = info.model === "onnx" ? loadOnnx : loadResnet18;
   const encoder = await load(info, { ...options, faceCrop, device: "auto" });
-  requireSameEncoder(info, encoder.info, THIS_INSTALL);
+  const { weights } = options;
+  const actual = weights === undefined ? THIS_INSTALL.actual : `--weights ${weights}`;
+  requireSameEncoder(info, encoder.info, { ...THIS_INSTALL, actual });
   const preparer = await loadPicturePreparer(encoder.input);
   return {
     info,

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { OnProgress } from "@emotion-service/core/cli/progress";
-import { UserError, causeOf, throwIfAborted } from "@emotion-service/core/errors";
+import { UserError, throwIfAborted } from "@emotion-service/core/errors";
 import {
   AUDIO_EXTENSIONS,
   IMAGE_EXTENSIONS,
@@ -10,6 +10,7 @@ import {
 } from "@emotion-service/core/files/listFiles";
 import { refuseReplacing, withOutputs } from "@emotion-service/core/files/outputs";
 import { type Embedded, type InputEncoders, createInputEncoders } from "./embedInput.ts";
+import { FILE_ENCODERS } from "./imageEncoder.ts";
 import { type Models, loadModels } from "./models.ts";
 import { type Input, type Prediction, scoreInput } from "./scoreInput.ts";
 import { writePredictionCsv } from "./writePredictionCsv.ts";
@@ -28,7 +29,7 @@ export interface PredictOptions {
   readonly top: number | undefined;
   /** Frames of a video that are looked at, per second. */
   readonly fps: number;
-  /** Of the resnet18 that made the embeddings: a file, or undefined where it can be found. */
+  /** The resnet18 or .onnx file that made the embeddings; undefined where it can be found, or is not needed. */
   readonly weights: string | undefined;
   /** Where caches of weights lie is in the environment. */
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -59,6 +60,7 @@ export async function predict(options: PredictOptions): Promise<Prediction | Pre
   return withOutputs(async (outputs) => {
     const csv = options.csv === undefined ? undefined : outputs.stage(options.csv);
     const models = await loadModels(options.multimodal, options.isolation, options.onNotice);
+    refuseUnusedWeights(options.weights, models);
     const result = await predictInputs(inputs, models, options).finally(() =>
       models.classifier?.dispose(),
     );
@@ -69,6 +71,17 @@ export async function predict(options: PredictOptions): Promise<Prediction | Pre
   });
 }
 
+/** A flag that the models do not heed must not look as if it did. */
+function refuseUnusedWeights(weights: string | undefined, { encoders }: Models): void {
+  const used = encoders.image?.model;
+  if (weights === undefined || (used !== undefined && FILE_ENCODERS.includes(used))) return;
+  throw new UserError(
+    "E_FLAG",
+    `--weights: is for models trained on resnet18 or .onnx embeddings, the encoder of pictures is ${used ?? "none"}`,
+    { hint: "leave the flag out" },
+  );
+}
+
 async function predictInputs(
   inputs: readonly Input[],
   models: Models,
@@ -76,17 +89,18 @@ async function predictInputs(
 ): Promise<Prediction | Predictions> {
   const encoders = createInputEncoders(models.encoders, options);
   const folder = options.videosDir ?? options.imagesDir ?? options.audioDir;
-  if (folder === undefined) return predictInput(inputs[0] ?? {}, models, encoders, options);
+  if (folder === undefined) {
+    const result = await predictInput(inputs[0] ?? {}, models, encoders, options);
+    if ("error" in result) throw new UserError("E_INPUT_BROKEN", result.error);
+    return result;
+  }
   const predictions: Prediction[] = [];
   const failed: FailedInput[] = [];
   for (const input of inputs) {
     throwIfAborted(options.signal);
-    try {
-      predictions.push(await predictInput(input, models, encoders, options));
-    } catch (error) {
-      if (!(error instanceof UserError) || error.code !== "E_INPUT_BROKEN") throw error;
-      failed.push({ ...input, error: causeOf(error) });
-    }
+    const result = await predictInput(input, models, encoders, options);
+    if ("error" in result) failed.push(result);
+    else predictions.push(result);
     options.onProgress?.(predictions.length + failed.length, inputs.length, "inputs");
   }
   if (predictions.length === 0)
@@ -130,12 +144,13 @@ function chooseInputs(options: PredictOptions): Input[] {
   ];
 }
 
+/** An input's prediction, or why there is none. */
 async function predictInput(
   input: Input,
   models: Models,
   encoders: InputEncoders,
   { fps, top, signal }: PredictOptions,
-): Promise<Prediction> {
+): Promise<Prediction | FailedInput> {
   const image = await embedPart(input.image ?? input.video, (path) =>
     input.video === undefined ? encoders.image(path) : encoders.videoFaces(path, fps, signal),
   );
@@ -143,24 +158,16 @@ async function predictInput(
   const audio = await embedPart(input.audio ?? input.video, (path) => encoders.audio(path));
   throwIfAborted(signal);
   if (image.embedding === undefined && audio.embedding === undefined)
-    throw new UserError(
-      "E_INPUT_BROKEN",
-      `${Object.values(input).join(", ")}: holds nothing to predict on (face: ${image.cause}; voice: ${audio.cause})`,
-    );
+    return {
+      ...input,
+      error: `${Object.values(input).join(", ")}: holds nothing to predict on (face: ${image.cause}; voice: ${audio.cause})`,
+    };
   return scoreInput(input, { image, audio }, models, top);
 }
 
-/** A modality that cannot be read in one file is missing there; the other one may still do. */
 async function embedPart(
   path: string | undefined,
   embed: (path: string) => Promise<Embedded>,
 ): Promise<Embedded> {
-  if (path === undefined) return { embedding: undefined, cause: "not given" };
-  try {
-    return await embed(path);
-  } catch (error) {
-    if (error instanceof UserError && error.code === "E_INPUT_BROKEN")
-      return { embedding: undefined, cause: causeOf(error) };
-    throw error;
-  }
+  return path === undefined ? { embedding: undefined, cause: "not given" } : embed(path);
 }

@@ -1,21 +1,27 @@
 import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
-import { UserError } from "../errors.ts";
+import { createReadStream } from "node:fs";
+import { dirname, join } from "node:path";
+import { UserError, causeOf } from "../errors.ts";
 import type { RgbImage } from "../face/image.ts";
-import { requireFile } from "../files/listFiles.ts";
-import { stableJson } from "../hdf5/encoder.ts";
+import { readWholeFile } from "../interop/wholeFile.ts";
 import { IMAGENET_DEVIATION, IMAGENET_MEAN } from "../model/resnet18.ts";
 import { type OnnxInfo, readOnnxInfo } from "../onnx/readInfo.ts";
 import {
+  type OnnxRuntime,
   type Session,
   type SessionInput,
   createSession,
   loadOnnxRuntime,
 } from "../onnx/session.ts";
+import { pictureConfig } from "./pictureConfig.ts";
 import { type PictureEncoder, type PictureEncoderOptions, packPictures } from "./pictureEncoder.ts";
 
 /** Pixels a side where the file leaves the size open: what networks learnt on ImageNet take. */
 const USUAL_SIDE = 224;
+/** Values of the input at one run; more (1 GB as float32) is no picture, but a mistake in the file. */
+const MOST_VALUES = 2 ** 28;
+/** Pictures of the first run, which tells the size of an embedding: with one alone a lost batch would not show. */
+const PROBES = 2;
 /** Levels of a colour. */
 const LEVELS = 256;
 
@@ -32,6 +38,14 @@ interface OnnxInput {
   readonly batch: number | undefined;
 }
 
+/** An encoder that is ready to run; `file` is for the messages. */
+interface Network {
+  readonly file: string;
+  readonly session: Session;
+  readonly input: OnnxInput;
+  readonly output: string;
+}
+
 /**
  * Loads a network of any .onnx file that takes a picture and gives a row of numbers, its first output. What it takes is read from
  * the file.
@@ -42,39 +56,56 @@ export async function loadOnnxEncoder(
   flag: string,
   { device, faceCrop }: Pick<PictureEncoderOptions, "device" | "faceCrop">,
 ): Promise<PictureEncoder> {
-  requireFile(file, flag);
-  const bytes = readFileSync(file);
+  const bytes = readWholeFile(file, flag);
   const info = readOnnxInfo(bytes, file);
   const input = inputOf(info, file);
-  const runtime = loadOnnxRuntime();
-  if (!runtime.ok)
-    throw new UserError(
-      "E_UNAVAILABLE",
-      `${flag} ${file}: needs ONNX Runtime, which does not load (${runtime.cause})`,
-      { hint: "install onnxruntime-node, or use --model face or resnet18" },
-    );
-  const session = await createSession(runtime.ort, file, { device });
-  const output = info.outputs[0]?.name ?? "";
-  const embed = (pictures: readonly RgbImage[]): Promise<Float32Array> =>
-    runInBatches(session, input, output, pictures);
+  const output = outputOf(info, file);
+  const { ort } = requireRuntime(file, flag);
+  const session = await createSession(ort, file, { device });
+  const network: Network = { file, session, input, output };
   const { height, width } = input;
   const blank = { data: new Uint8Array(height * width * 3), width, height };
+  const probed = await runInBatches(
+    network,
+    Array.from({ length: PROBES }, () => blank),
+  );
   return {
     info: {
       model: "onnx",
-      weightsSha256: createHash("sha256").update(bytes).digest("hex"),
-      featureConfig: stableJson({
-        face_crop: faceCrop,
+      weightsSha256: await hashOf(bytes, file, info.externalFiles),
+      featureConfig: pictureConfig(faceCrop, {
         normalisation: input.type === "float32" ? "imagenet" : "none",
-        resize: "pillow_bilinear",
         size: [height, width],
       }),
-      dim: (await embed([blank])).length, // whatever the file says of its output
+      dim: probed.length / PROBES, // whatever the file says of its output
     },
     input: { faceCrop, width, height },
-    embed,
+    embed: (pictures) => runInBatches(network, pictures),
     dispose: () => session.dispose(),
   };
+}
+
+function requireRuntime(file: string, flag: string): { readonly ort: OnnxRuntime } {
+  const runtime = loadOnnxRuntime();
+  if (runtime.ok) return runtime;
+  throw new UserError(
+    "E_UNAVAILABLE",
+    `${flag} ${file}: needs ONNX Runtime, which does not load (${runtime.cause})`,
+    { hint: "install onnxruntime-node, or use --model face or resnet18" },
+  );
+}
+
+/** SHA-256 over the file and, behind it, the files of its weights, which ONNX Runtime has seen to lie beside it. */
+async function hashOf(
+  bytes: Uint8Array,
+  file: string,
+  externalFiles: readonly string[],
+): Promise<string> {
+  const hash = createHash("sha256").update(bytes);
+  for (const name of externalFiles)
+    for await (const chunk of createReadStream(join(dirname(file), name)))
+      hash.update(chunk as Buffer);
+  return hash.digest("hex");
 }
 
 function inputOf({ inputs }: OnnxInfo, file: string): OnnxInput {
@@ -85,10 +116,19 @@ function inputOf({ inputs }: OnnxInfo, file: string): OnnxInput {
     throw notPictures(file, inputs.map((each) => `${each.name} [${each.dims.join(",")}]`).join());
   if (type !== "float32" && type !== "uint8") throw notPictures(file, `${name} of type ${type}`);
   const [height, width] = layout === "NCHW" ? [dims[2], dims[3]] : [dims[1], dims[2]];
-  const side = (size: number | string | undefined): number =>
-    typeof size === "number" ? size : USUAL_SIDE;
-  const batch = typeof dims[0] === "number" ? dims[0] : undefined;
-  return { name, type, layout, height: side(height), width: side(width), batch };
+  const sizes = {
+    height: knownSize(height) ?? USUAL_SIDE,
+    width: knownSize(width) ?? USUAL_SIDE,
+    batch: knownSize(dims[0]),
+  };
+  if ((sizes.batch ?? 1) * sizes.height * sizes.width * 3 > MOST_VALUES)
+    throw notPictures(file, `${name} [${dims.join(",")}], more than ${MOST_VALUES} values`);
+  return { name, type, layout, ...sizes };
+}
+
+/** A size that the file states; some exporters write 0 or -1 for one that is left open. */
+function knownSize(size: number | string | undefined): number | undefined {
+  return typeof size === "number" && size > 0 ? size : undefined;
 }
 
 function notPictures(file: string, found: string): UserError {
@@ -99,24 +139,60 @@ function notPictures(file: string, found: string): UserError {
   );
 }
 
+/** The name of the first output. */
+function outputOf({ outputs }: OnnxInfo, file: string): string {
+  const { name = "", type } = outputs[0] ?? {};
+  if (type === "float32") return name;
+  throw new UserError(
+    "E_LAYOUT",
+    `${file}: its first output, ${name}, must be float32, is ${type}`,
+    { hint: "export the encoder with its embedding, as float32, as the first output" },
+  );
+}
+
 /** Runs as many pictures at once as the network takes; the last ones are filled up where it takes no fewer. */
 async function runInBatches(
-  session: Session,
-  input: OnnxInput,
-  output: string,
+  network: Network,
   pictures: readonly RgbImage[],
 ): Promise<Float32Array> {
-  const most = input.batch ?? pictures.length;
-  const rows: Float32Array[] = [];
+  const most = network.input.batch ?? pictures.length;
+  let embeddings = new Float32Array();
   for (let start = 0; start < pictures.length; start += most) {
     const some = pictures.slice(start, start + most);
     const full = [...some, ...Array.from({ length: most - some.length }, () => some[0]!)];
-    const found = (await session.run({ [input.name]: tensorOf(full, input) }))[output];
-    if (found === undefined) throw new Error(`the network lacks the output '${output}'`);
-    rows.push(found.data.slice(0, (found.data.length / most) * some.length));
+    const rows = await runOnce(network, full);
+    const dim = rows.length / most;
+    if (start === 0) embeddings = new Float32Array(pictures.length * dim);
+    embeddings.set(rows.subarray(0, some.length * dim), start * dim);
   }
-  return Float32Array.from(rows.flatMap((row) => [...row]));
+  return embeddings;
 }
+
+/**
+ * The network's output, a row a picture, whatever axes a row has.
+ * @throws UserError E_LAYOUT where it does not run, or gives something else
+ */
+async function runOnce(
+  { file, session, input, output }: Network,
+  pictures: readonly RgbImage[],
+): Promise<Float32Array> {
+  const count = pictures.length;
+  const inputs = { [input.name]: tensorOf(pictures, input) };
+  const found = (
+    await session.run(inputs, [output]).catch((error: unknown) => {
+      throw new UserError("E_LAYOUT", `${file}: does not run on ${count} pictures at once (${causeOf(error)})`, { hint: BATCH_HINT, cause: error }); // prettier-ignore
+    })
+  )[output];
+  if (found === undefined) throw new Error(`the network lacks the output '${output}'`);
+  if (found.dims[0] === count && found.dims.length > 1) return found.data;
+  throw new UserError(
+    "E_LAYOUT",
+    `${file}: its output ${output} must have a row for each picture, is [${found.dims.join(",")}] for ${count}`,
+    { hint: BATCH_HINT },
+  );
+}
+
+const BATCH_HINT = "export it for a batch of any size (in PyTorch, dynamic_shapes), or of one";
 
 function tensorOf(
   pictures: readonly RgbImage[],

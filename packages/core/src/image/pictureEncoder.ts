@@ -32,3 +32,8 @@ export function packPictures(pictures: readonly RgbImage[]): Uint8Array {
   for (const [i, { data }] of pictures.entries()) packed.set(data, i * size);
   return packed;
 }
+
+/** Why a row is no embedding; "" where it is one. */
+export function causeOfRow(embedding: Float32Array): string {
+  return embedding.every(Number.isFinite) ? "" : "the network gives NaN or infinity for it";
+}

@@ -1,6 +1,5 @@
 import { UserError } from "../errors.ts";
-import { faceEncoderInfo } from "../face/faceEncoder.ts";
-import { type EncoderInfo, stableJson } from "../hdf5/encoder.ts";
+import type { EncoderInfo } from "../hdf5/encoder.ts";
 import { CREATED_BY } from "../hdf5/format.ts";
 import { RESNET18_WEIGHTS, findWeights } from "../interop/pretrained.ts";
 import { readStateDict } from "../interop/stateDict.ts";
@@ -17,6 +16,7 @@ import {
 } from "../model/resnet18.ts";
 import { exportGraph } from "../onnx/exportGraph.ts";
 import { type OnnxRuntime, createSession, loadOnnxRuntime } from "../onnx/session.ts";
+import { pictureConfig } from "./pictureConfig.ts";
 import { type PictureEncoder, type PictureEncoderOptions, packPictures } from "./pictureEncoder.ts";
 import type { PictureInput } from "./preparePicture.ts";
 
@@ -53,19 +53,10 @@ export function resnet18Info(
   weightsSha256: string,
   faceCrop: PictureInput["faceCrop"],
 ): EncoderInfo {
-  const face =
-    faceCrop === "off"
-      ? { face_crop: faceCrop }
-      : (JSON.parse(faceEncoderInfo(faceCrop).featureConfig) as object);
   return {
     model: "resnet18",
     weightsSha256,
-    featureConfig: stableJson({
-      ...face,
-      normalisation: "imagenet",
-      resize: "pillow_bilinear",
-      size: RESNET18_SIDE,
-    }),
+    featureConfig: pictureConfig(faceCrop, { normalisation: "imagenet", size: RESNET18_SIDE }),
     dim: RESNET18_DIM,
   };
 }

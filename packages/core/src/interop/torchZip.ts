@@ -10,6 +10,8 @@ interface ZipRecord {
   readonly length: number;
   /** 0: torch.save was told not to compute it. */
   readonly crc: number;
+  /** Neither compressed nor encrypted, as torch.save writes every record. */
+  readonly isPlain: boolean;
 }
 
 /**
@@ -87,13 +89,18 @@ function isBigEndian(record: Uint8Array | undefined, name: string): boolean {
 }
 
 function contentOf(bytes: Buffer, record: ZipRecord, path: string, name: string): Uint8Array {
+  if (!record.isPlain)
+    throw unsupported(
+      name,
+      `${printable(path)} is compressed or encrypted, which torch.save never does`,
+    );
   const content = bytes.subarray(record.start, record.start + record.length);
   if (record.crc !== 0 && crc32(content) !== record.crc)
     throw damaged(name, `the check sum of ${printable(path)} does not fit`);
   return content;
 }
 
-/** The archive's records by name. torch.save compresses none, so a record is never larger than the file. */
+/** The archive's records by name. */
 async function listRecords(bytes: Buffer, name: string): Promise<Map<string, ZipRecord>> {
   const { fromBufferPromise } = await import("yauzl");
   const records = new Map<string, ZipRecord>();
@@ -101,12 +108,10 @@ async function listRecords(bytes: Buffer, name: string): Promise<Map<string, Zip
     const archive = await fromBufferPromise(bytes);
     for await (const entry of archive.eachEntry()) {
       const { fileName, compressionMethod, uncompressedSize: length, crc32: crc } = entry;
-      const path = printable(fileName);
-      if (compressionMethod !== 0 || entry.isEncrypted())
-        throw unsupported(name, `${path} is compressed or encrypted, which torch.save never does`);
-      if (records.has(fileName)) throw damaged(name, `${path} is there twice`);
+      if (records.has(fileName)) throw damaged(name, `${printable(fileName)} is there twice`);
       const { fileDataStart } = await archive.readLocalFileHeaderPromise(entry, { minimal: true });
-      records.set(fileName, { start: fileDataStart, length, crc });
+      const isPlain = compressionMethod === 0 && !entry.isEncrypted();
+      records.set(fileName, { start: fileDataStart, length, crc, isPlain });
     }
   } catch (error) {
     if (error instanceof UserError) throw error;

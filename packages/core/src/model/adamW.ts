@@ -85,33 +85,39 @@ function clipScale(gradients: readonly Tensor[], limit: number, engine: Engine):
 function kernelEngine(host: KernelHost): Engine {
   interface Places {
     readonly variable: Variable;
+    /** Where the variable had its values after its last step. */
+    dataId: object;
     readonly values: number;
     readonly first: number;
     readonly second: number;
   }
   const places = new Map<string, Places>();
+  const placeOf = (name: string, variable: Variable): Places => {
+    const known = places.get(name);
+    if (known !== undefined) return known;
+    const bytes = 4 * variable.size;
+    const values = host.hold(variable);
+    const [first, second] = [host.reserve(bytes), host.reserve(bytes)];
+    const place = { variable, dataId: variable.dataId, values, first, second };
+    places.set(name, place);
+    return place;
+  };
   return {
     sumOfSquares: (gradient) => host.kernel.sumOfSquares(host.addressOf(gradient), gradient.size),
     update: (name, variable, gradient, { clip, decay, size, correction }) => {
-      let place = places.get(name);
-      if (place === undefined) {
-        const bytes = 4 * variable.size;
-        place = {
-          variable,
-          values: host.hold(variable),
-          first: host.reserve(bytes),
-          second: host.reserve(bytes),
-        };
-        places.set(name, place);
-      }
+      const place = placeOf(name, variable);
       const { values, first, second } = place;
+      // The memory of its old values is no longer its own.
+      if (variable.dataId !== place.dataId)
+        throw new Error(`${name} was assigned to between two steps of its optimiser`);
       const at = host.addressOf(gradient);
       host.kernel.adamW(values, at, first, second, variable.size, clip, decay, size, correction);
       host.publish(variable, values);
+      place.dataId = variable.dataId;
     },
     dispose: () => {
       for (const { variable, values, first, second } of places.values()) {
-        if (!variable.isDisposed) host.letGo(variable, values);
+        host.letGo(variable, values);
         host.release(first);
         host.release(second);
       }

@@ -103,14 +103,15 @@ function startKernels(tf: Tf, create: (tf: Tf) => KernelHost): KernelHost {
 }
 
 /**
- * Libtensorflow says much on stderr unless told, and takes every GPU that it sees; the package calls a function of util that
- * Node 23 took away.
+ * Libtensorflow says much on stderr unless told, and takes every GPU that it sees; the package calls functions of util that
+ * newer Nodes warn of (22) or no longer have (23 on).
  */
 function prepareForNative(device: Device): void {
   process.env["TF_CPP_MIN_LOG_LEVEL"] ??= "3";
   if (device === "cpu") process.env["CUDA_VISIBLE_DEVICES"] = "-1";
-  const util = require("node:util") as { isNullOrUndefined?: (value: unknown) => boolean };
-  util.isNullOrUndefined ??= (value) => value === null || value === undefined;
+  const util = require("node:util") as Record<string, (value: unknown) => boolean>;
+  util["isNullOrUndefined"] = (value) => value === null || value === undefined;
+  util["isArray"] = Array.isArray;
 }
 
 function requireTf(): Tf {

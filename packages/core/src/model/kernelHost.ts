@@ -1,7 +1,10 @@
 import type { KernelBackend, TensorInfo, Variable } from "@tensorflow/tfjs";
+import { UserError } from "../errors.ts";
 import type { Tf } from "./backend.ts";
 import {
   type Address,
+  MAXIMUM_PAGES,
+  NONE,
   type TrainingKernel,
   type WasmMemory,
   createMemory,
@@ -65,18 +68,25 @@ export function hostInWasm(tf: Tf): KernelHost {
   const kernel = loadTrainingKernel(wasm.asm.memory);
   const addressOf = ({ dataId }: TensorInfo): Address => backend.dataIdMap.get(dataId).memoryOffset;
   const reserve = (bytes: number): Address => {
-    const address = wasm.asm.malloc(bytes);
-    if (address === 0) throw new Error(`no memory is left for ${bytes} bytes`);
+    const address = wasm.asm.malloc(bytes) >>> 0; // which answers in signed numbers, though addresses go to 2^32
+    requireMemory(address !== NONE, bytes);
     new Uint8Array(wasm.asm.memory.buffer, address, bytes).fill(0);
     return address;
   };
-  let room = { address: 0, bytes: 0 };
+  let room = { address: NONE, bytes: 0 };
   const roomOf = (bytes: number): Address => {
     if (bytes > room.bytes) {
-      if (room.bytes > 0) wasm.asm.free(room.address);
+      if (room.address !== NONE) wasm.asm.free(room.address);
+      room = { address: NONE, bytes: 0 }; // should there be no memory
       room = { address: reserve(bytes), bytes };
     }
     return room.address;
+  };
+  /** The backend does not look whether it got memory, and would write at the address 0. */
+  const makeOutput = (shape: readonly number[]): TensorInfo => {
+    const output = backend.makeOutput([...shape], "float32");
+    requireMemory(addressOf(output) !== NONE, bytesOf(shape));
+    return output;
   };
   const nothing = (): void => {};
   return {
@@ -89,12 +99,22 @@ export function hostInWasm(tf: Tf): KernelHost {
     publish: nothing,
     letGo: nothing,
     call: (inputs, outputs, roomBytes, work) => {
-      const made = outputs.map((shape) => backend.makeOutput([...shape], "float32"));
+      const made = outputs.map(makeOutput);
       const address = roomOf(roomBytes);
       work(kernel, { inputs: inputs.map(addressOf), outputs: made.map(addressOf), room: address });
       return made;
     },
   };
+}
+
+/** @throws UserError E_SETTINGS where the memory that was asked for is not there */
+function requireMemory(isThere: boolean, bytes: number): void {
+  if (!isThere)
+    throw new UserError(
+      "E_SETTINGS",
+      `training: a step must fit in the 4 GiB of WebAssembly, which has no ${bytes} bytes left`,
+      { hint: "lower --batch_size" },
+    );
 }
 
 /** Arrays start at the bounds of cache lines, bytes. */
@@ -170,7 +190,8 @@ export function hostBeside(tf: Tf): KernelHost {
     },
     letGo: (variable, address) => {
       // The memory will be another's: the variable takes its values with it.
-      if (shared.delete(address)) assign(variable, copyOut(address, variable.shape));
+      if (shared.delete(address) && !variable.isDisposed)
+        assign(variable, copyOut(address, variable.shape));
       regions.release(address);
     },
     call: (inputs, outputs, roomBytes, work) => {
@@ -195,9 +216,11 @@ function createRegions(memory: WasmMemory) {
   const sizes = new Map<Address, number>();
   const round = (bytes: number): number => Math.ceil(bytes / LINE) * LINE;
   const growTo = (end: number): void => {
-    const lacking = end - memory.buffer.byteLength;
+    const pages = memory.buffer.byteLength / PAGE;
+    const needed = Math.ceil(end / PAGE);
+    requireMemory(needed <= MAXIMUM_PAGES, end);
     // A reserve beside what is lacking: each growth costs a new view of the whole.
-    if (lacking > 0) memory.grow(Math.ceil((lacking + end / 2) / PAGE));
+    if (needed > pages) memory.grow(Math.min(Math.ceil(needed * 1.5), MAXIMUM_PAGES) - pages);
   };
   return {
     reserve: (bytes: number): Address => {

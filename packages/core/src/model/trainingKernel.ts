@@ -175,7 +175,7 @@ export function loadTrainingKernel(memory: WasmMemory): TrainingKernel {
 
 /** Pages of 64 KiB: what is asked for at once (untouched, it takes nothing), and all that 32 bits can address. */
 const INITIAL_PAGES = 4096;
-const MAXIMUM_PAGES = 65_536;
+export const MAXIMUM_PAGES = 65_536;
 
 /** A memory for the kernel alone. It grows in its place, as room for the maximum is kept beside it. */
 export function createMemory(): WasmMemory {

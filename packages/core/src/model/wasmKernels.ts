@@ -13,7 +13,7 @@ import { batchMatMul } from "./wasmMatMul.ts";
  * - Sum over the leading axes, as the gradient of a bias: its own transposes the whole first.
  */
 export function registerWasmKernels(tf: Tf, host: KernelHost): void {
-  replace(tf, "BatchMatMul", () => batchMatMul(host));
+  replace(tf, "BatchMatMul", (original) => batchMatMul(host, original));
   replace(tf, "Sum", (original) => sum(host, original));
   for (const [name, make] of Object.entries(convolutionKernels(tf, host))) replace(tf, name, make);
 }

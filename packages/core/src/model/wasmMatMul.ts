@@ -1,10 +1,12 @@
 import type { KernelFunc, TensorInfo } from "@tensorflow/tfjs";
 import type { KernelHost } from "./kernelHost.ts";
 
-/** BatchMatMul: [..., m, k] · [..., k, n], either transposed; batches of one broadcast. */
-export function batchMatMul(host: KernelHost): KernelFunc {
-  return ({ inputs, attrs }) => {
+/** BatchMatMul: [..., m, k] · [..., k, n], either transposed; batches of one broadcast. `original` has other types. */
+export function batchMatMul(host: KernelHost, original: KernelFunc): KernelFunc {
+  return (call) => {
+    const { inputs, attrs } = call;
     const { a, b } = inputs as { a: TensorInfo; b: TensorInfo };
+    if (a.dtype !== "float32" || b.dtype !== "float32") return original(call);
     const { transposeA, transposeB } = attrs as { transposeA: boolean; transposeB: boolean };
     const [rows = 0, columns = 0] = a.shape.slice(-2);
     const [m, k] = transposeA ? [columns, rows] : [rows, columns];

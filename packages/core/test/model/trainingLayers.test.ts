@@ -265,3 +265,39 @@ it("AdamW moves variables the same way by the kernel and by composed operations"
     expect(beside![i]).toEqual(wasm![i]);
   }
 });
+
+it.each(["wasm", "beside"] as const)(
+  "AdamW refuses a variable that was assigned to between two steps, %s: its old memory is not its own",
+  async (way) => {
+    const host = await WAYS[way]();
+    const moved = variable([8], 1);
+    const settings = { weightDecay: 0, gradClip: 0 };
+    const optimiser = createAdamW(tf, new Map([["a", moved]]), settings, host);
+    const step = (): void => tf.tidy(() => optimiser.step({ a: made([8], 2) }, 0.01));
+    step();
+    step();
+    tf.tidy(() => moved.assign(made([8], 3)));
+    expect(step).toThrow("a was assigned to between two steps");
+    optimiser.dispose();
+    tf.disposeVariables();
+  },
+);
+
+it("an optimiser gives its memory back also where its variables are gone", async () => {
+  const host = (await WAYS.beside())!;
+  const held: number[] = [];
+  for (let run = 0; run < 3; run += 1) {
+    const values = variable([50], 1);
+    const optimiser = createAdamW(
+      tf,
+      new Map([["a", values]]),
+      { weightDecay: 0, gradClip: 0 },
+      host,
+    );
+    tf.tidy(() => optimiser.step({ a: made([50], 2) }, 0.01));
+    values.dispose();
+    optimiser.dispose();
+    held.push(tf.tidy(() => host.addressOf(tf.zeros([1])))); // above all that is reserved
+  }
+  expect(new Set(held).size).toBe(1);
+});

@@ -84,6 +84,21 @@ describe("sum on wasm is the cpu backend's", () => {
   });
 });
 
+it("a product of no columns and no rows is zeros", () => {
+  const product = tf.matMul(tf.zeros([2, 0]), tf.zeros([0, 3]));
+  expect(product.arraySync()).toEqual([
+    [0, 0, 0],
+    [0, 0, 0],
+  ]);
+  product.dispose();
+});
+
+it("refuses whole numbers, as the backend's own matMul does", () => {
+  const a = tf.tensor2d([1, 2, 3, 4], [2, 2], "int32");
+  expect(() => tf.matMul(a, a)).toThrow(/float32/);
+  a.dispose();
+});
+
 it("leaves nothing in the backend's memory", () => {
   const held = (): number => tf.engine().backend.numDataIds();
   const before = held();

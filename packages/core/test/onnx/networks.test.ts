@@ -1,4 +1,5 @@
 import { type Tf, loadTensorFlow } from "@emotion-service/core/model/backend";
+import { audioCnnGraph } from "@emotion-service/core/model/audioCnn";
 import { fusionGraph } from "@emotion-service/core/model/fusion";
 import { exportGraph } from "@emotion-service/core/onnx/exportGraph";
 import { createSession } from "@emotion-service/core/onnx/session";
@@ -30,6 +31,8 @@ describe.skipIf(!runtime.ok)("ONNX Runtime gives what TensorFlow.js gives", () =
     ["the classifier of both modalities, some missing", fusionGraph(BOTH), []],
     ["the classifier of pictures alone", fusionGraph({ ...BOTH, audio: 0 }), []],
     ["the classifier of sound alone", fusionGraph({ ...BOTH, image: 0 }), []],
+    ["audio_cnn on clips of up to 94 frames", audioCnnGraph({ mels: 64, classes: 6 }), [94]],
+    ["audio_cnn on clips of up to 33 frames", audioCnnGraph({ mels: 32, classes: 3 }), [33]],
   ] as const)("%s", async (_name, graph, sizes) => {
     for (const batch of [1, 2, 7]) await expectSameOutput(tf, graph, [batch, ...sizes]);
   });

@@ -1,0 +1,21 @@
+import { faceEncoderInfo } from "../face/faceEncoder.ts";
+import { stableJson } from "../hdf5/encoder.ts";
+import type { PictureInput } from "./preparePicture.ts";
+
+/**
+ * The feature_config of a picture encoder. Where faces are cut out, what cuts them belongs to it.
+ * @param settings "imagenet": pixels are scaled by ImageNet's mean and deviation; size: pixels, one side or [height, width]
+ */
+export function pictureConfig(
+  faceCrop: PictureInput["faceCrop"],
+  settings: {
+    readonly normalisation: "imagenet" | "none";
+    readonly size: number | readonly [height: number, width: number];
+  },
+): string {
+  const face =
+    faceCrop === "off"
+      ? { face_crop: faceCrop }
+      : (JSON.parse(faceEncoderInfo(faceCrop).featureConfig) as object);
+  return stableJson({ ...face, ...settings, resize: "pillow_bilinear" });
+}
