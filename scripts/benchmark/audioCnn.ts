@@ -8,12 +8,8 @@
 import { parseArgs } from "node:util";
 import { createAdamW } from "../../packages/core/src/model/adamW.ts";
 import { AUDIO_FRAMES, AUDIO_MASK, audioCnnGraph } from "../../packages/core/src/model/audioCnn.ts";
-import {
-  BACKENDS,
-  type Tf,
-  kernelHost,
-  loadTensorFlow,
-} from "../../packages/core/src/model/backend.ts";
+import { type Tf, kernelHost, loadTensorFlow } from "../../packages/core/src/model/backend.ts";
+import { BACKENDS } from "../../packages/core/src/model/backendNames.ts";
 import { initialWeights } from "../../packages/core/src/model/graph.ts";
 import { crossEntropy, softTargets } from "../../packages/core/src/model/loss.ts";
 import { createNetwork } from "../../packages/core/src/model/network.ts";

@@ -74,6 +74,8 @@ def files() -> dict:
         "WebP": saved(rgb, "WEBP", quality=80),
         "lossless WebP": saved(rgb, "WEBP", lossless=True),
         "TIFF": saved(rgb, "TIFF", compression="tiff_lzw"),
+        "TIFF that is turned": saved(rgb, "TIFF", tiffinfo={0x112: SIDEWAYS}),
+        "CMYK TIFF that is turned": saved(rgb.convert("CMYK"), "TIFF", tiffinfo={0x112: SIDEWAYS}),
         "16-bit grey PNG": deep_png(1, 0),
     }
 

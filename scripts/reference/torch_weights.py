@@ -175,7 +175,7 @@ def main() -> None:
     save("list.pth", [weights["float32"]])
     save("extra.pth", few | {"note": "a text"})
     (TARGET / "compressed.pth").write_bytes(rewritten("zip_protocol3.pth", compress_type=zipfile.ZIP_DEFLATED))
-    (TARGET / "torchscript.pt").write_bytes(rewritten("zip_protocol3.pth", extra=["archive/constants.pkl"]))
+    (TARGET / "torchscript.pt").write_bytes(rewritten("zip_protocol3.pth", extra=["archive/constants.pkl"], compress_type=zipfile.ZIP_DEFLATED))
     cycle: list = []
     cycle.append({"self": cycle})
     save("cycle.pth", {"w": cycle})

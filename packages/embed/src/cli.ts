@@ -2,8 +2,8 @@ import { Command, Option } from "@commander-js/extra-typings";
 import { integerIn, jsonOption, quietOption, workersOption } from "@emotion-service/core/cli/flags";
 import { createProgress } from "@emotion-service/core/cli/progress";
 import type { CliIo } from "@emotion-service/core/cli/run";
+import { DEVICES } from "@emotion-service/core/devices";
 import { FACE_CROPS } from "@emotion-service/core/face/faceCrop";
-import { DEVICES } from "@emotion-service/core/onnx/session";
 
 const BATCH_SIZE = 8;
 /** ResNet-18's threads wait for each other at every layer: the larger the batch the less, until memory tells. */
@@ -33,7 +33,7 @@ export function createProgram(io: CliIo) {
       "resnet18: a state dict of PyTorch (.pth, .safetensors), or random (default: the published one, from a cache or downloaded once)",
     )
     .addOption(
-      new Option("--device <device>", "resnet18, .onnx: where the network runs; auto is cpu")
+      new Option("--device <device>", "resnet18, .onnx: what the network runs on; auto is cpu")
         .choices(DEVICES)
         .default("auto" as const),
     )

@@ -1,4 +1,5 @@
 import { dirname, join } from "node:path";
+import type { Device } from "@emotion-service/core/devices";
 import { UserError } from "@emotion-service/core/errors";
 import {
   AUDIO_EXTENSIONS,
@@ -18,7 +19,6 @@ import type {
   PictureEncoder,
   PictureEncoderOptions,
 } from "@emotion-service/core/image/pictureEncoder";
-import type { Device } from "@emotion-service/core/onnx/session";
 import { embedPictures } from "./embedPictures.ts";
 import {
   type Embedded,

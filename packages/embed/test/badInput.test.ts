@@ -13,6 +13,7 @@ beforeEach(async () => {
   writeFileSync(join(folder, "broken/a.jpg"), "no picture");
   writeFileSync(join(folder, "broken/b.png"), "");
   writeFileSync(join(folder, "text.h5"), "not HDF5");
+  writeFileSync(join(folder, "text.ONNX"), "not ONNX");
   const writer = await createH5(join(folder, "other.h5"));
   writer.edit((file) => writeStrings(file, "things", ["a"]));
   writer.close();
@@ -118,7 +119,13 @@ describe("refused, with a cause, and nothing left behind", () => {
       "a device for another model",
       ["--audio_h5", "other.h5", "--device", "cuda", ...out],
       2,
-      /--device cuda: is for --model resnet18, the model is audio_stats/,
+      /--device cuda: is for --model resnet18 or an .onnx file, the model is audio_stats/,
+    ],
+    [
+      "an .onnx file that is none",
+      ["--images_dir", "broken", "--model", "text.ONNX", ...out],
+      1,
+      /text\.ONNX: is not a whole ONNX model/,
     ],
     [
       "audio_cnn",

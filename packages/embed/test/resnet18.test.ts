@@ -1,6 +1,8 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { readEmbeddings } from "@emotion-service/core/hdf5/embeddings";
+import { writeOnnx } from "@emotion-service/core/onnx/writeModel";
+import sharp from "sharp";
 import { expect, test } from "vitest";
 import { writeFaceSample } from "../../../scripts/sample/writeSample.ts";
 import { runCommand, temporaryFolder } from "../../../test/command.ts";
@@ -70,4 +72,41 @@ test("cached weights that are not the published ones are refused", async () => {
   const { exitCode, stderr } = await runCommand("embed", args, { cwd: folder, env });
   expect(exitCode).toBe(1);
   expect(stderr).toMatch(/resnet18-f37072fd\.pth: its SHA-256 must begin with the digits/);
+});
+
+test("a row that is not finite is none, and is named", async () => {
+  const folder = temporaryFolder();
+  await writeFaceSample(join(folder, "faces"), { facesPerClass: 1 });
+  // The square root of the pixels scaled by ImageNet's mean: NaN where a channel is darker than that.
+  const rootOfMean = writeOnnx({
+    name: "g",
+    producer: "test",
+    inputs: [{ name: "x", type: "float32", dims: ["batch", 3, 8, 8] }],
+    outputs: [{ name: "root", type: "float32", dims: ["batch", 3, 1, 1] }],
+    nodes: [
+      { op: "GlobalAveragePool", inputs: ["x"], output: "mean", attributes: {} },
+      { op: "Sqrt", inputs: ["mean"], output: "root", attributes: {} },
+    ],
+    constants: [],
+    metadata: {},
+  });
+  writeFileSync(join(folder, "root.onnx"), rootOfMean);
+  for (const [name, level] of [
+    ["dark", 0],
+    ["light", 255],
+  ] as const)
+    // prettier-ignore
+    await sharp({ create: { width: 9, height: 9, channels: 3, background: { r: level, g: level, b: level } } }) // prettier-ignore
+      .png()
+      .toFile(join(folder, "faces", `${name}.png`));
+  const args = ["--images_dir", "faces", "--model", "root.onnx", "--out_h5", "e.h5"];
+  const { exitCode } = await runCommand("embed", args, { cwd: folder });
+  expect(exitCode).toBe(0);
+  const { splits } = await readEmbeddings(join(folder, "e.h5"), "");
+  const { embeddings, paths } = splits.get("all")!;
+  expect(embeddings.data.every(Number.isFinite)).toBe(true);
+  expect(paths).toContain("light.png");
+  expect(readFileSync(join(folder, "e_manifest.csv"), "utf8")).toMatch(
+    /^dark\.png,.*,failed,the network gives NaN or infinity for it$/m,
+  );
 });

@@ -83,6 +83,26 @@ describe("models", () => {
     );
   });
 
+  it("that do not heed --weights", async () => {
+    const args = ["--image", FACE, "--weights", "a.pth", ...MODELS];
+    const { exitCode, stderr } = await predictBadly(...args);
+    expect(exitCode).toBe(2);
+    expect(stderr).toContain(
+      "--weights: is for models trained on resnet18 or .onnx embeddings, the encoder of pictures is face",
+    );
+  });
+
+  it("whose weights are broken end a folder too", async () => {
+    const other = changedClassifier("resnet", (json) => {
+      Object.assign(json["image"]!, { model: "resnet18", weights_sha256: "ab" });
+    });
+    writeFileSync(join(folder(), "cut.pth"), "");
+    const args = ["--images_dir", "faces", "--multimodal", other, "--weights", "cut.pth"];
+    const { exitCode, stderr } = await predictBadly(...args);
+    expect(exitCode).toBe(1);
+    expect(stderr).toMatch(/^predict: cut\.pth: damaged or cut short/m);
+  });
+
   it.each([
     ["unknown", "{}"],
     ["audio_stats", "{}"],

@@ -1,3 +1,4 @@
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { readEmbeddings } from "@emotion-service/core/hdf5/embeddings";
 import type { EncoderInfo } from "@emotion-service/core/hdf5/encoder";
@@ -47,6 +48,26 @@ describe("a model trained on resnet18 embeddings", () => {
     await expect(inputs.image("a.jpg")).rejects.toMatchObject({
       code: "E_SETTINGS",
       message: expect.stringMatching(/weights_sha256 is "random-1234", must be "abab/),
+    });
+  });
+
+  it("is not predicted with without its weights: that they are broken is no missing face", async () => {
+    const weights = join(temporaryFolder(), "cut.pth");
+    writeFileSync(weights, "");
+    const inputs = createInputEncoders({ image: encoderOf("ab".repeat(32)) }, { weights, env: {} });
+    await expect(inputs.image("a.jpg")).rejects.toMatchObject({
+      code: "E_INPUT_BROKEN",
+      message: expect.stringMatching(/cut\.pth: damaged or cut short/),
+    });
+  });
+
+  it("takes a picture that cannot be read for a missing face", async () => {
+    const inputs = createInputEncoders({ image: encoderOf("random-1234") }, NOTHING);
+    const path = join(temporaryFolder(), "broken.jpg");
+    writeFileSync(path, "no picture");
+    expect(await inputs.image(path)).toEqual({
+      embedding: undefined,
+      cause: expect.stringMatching(/broken\.jpg: cannot be decoded/),
     });
   });
 });

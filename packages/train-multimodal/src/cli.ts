@@ -9,6 +9,7 @@ import {
 } from "@emotion-service/core/cli/flags";
 import { createProgress } from "@emotion-service/core/cli/progress";
 import type { CliIo } from "@emotion-service/core/cli/run";
+import { BACKENDS, TRAINING_DEVICES } from "@emotion-service/core/model/backendNames";
 
 /** The flags of train-multimodal; the action calls trainMultimodal. */
 export function createProgram(io: CliIo) {
@@ -30,9 +31,9 @@ export function createProgram(io: CliIo) {
     .addOption(
       new Option(
         "--device <device>",
-        "auto and cpu: the processor; cuda: a GPU, through the native TensorFlow binding",
+        "cuda: a GPU, through the native TensorFlow binding; auto: that where there is one, else the processor",
       )
-        .choices(["auto", "cpu", "cuda"] as const)
+        .choices(TRAINING_DEVICES)
         .default("auto" as const),
     )
     .option(
@@ -136,7 +137,7 @@ export function createProgram(io: CliIo) {
         "--backend <name>",
         "TensorFlow.js backend; auto: native where it is installed, else wasm",
       )
-        .choices(["auto", "tensorflow", "wasm", "cpu"] as const)
+        .choices(BACKENDS)
         .default("auto" as const),
     )
     .addOption(jsonOption())

@@ -4,12 +4,8 @@ import { UserError } from "@emotion-service/core/errors";
 import { createOutputs, withOutputs } from "@emotion-service/core/files/outputs";
 import type { EncoderInfo } from "@emotion-service/core/hdf5/encoder";
 import type { ClassificationMetrics } from "@emotion-service/core/metrics/classification";
-import {
-  type BackendChoice,
-  type TensorFlow,
-  type Tf,
-  loadTensorFlow,
-} from "@emotion-service/core/model/backend";
+import { type TensorFlow, type Tf, loadTensorFlow } from "@emotion-service/core/model/backend";
+import type { BackendChoice, TrainingDevice } from "@emotion-service/core/model/backendNames";
 import { type Checkpoint, writeCheckpoint } from "@emotion-service/core/model/checkpoint";
 import {
   type FusionShape,
@@ -34,7 +30,7 @@ import { removeReports, writeReports } from "./writeReports.ts";
 
 export interface TrainMultimodalOptions extends Omit<ReadOptions, "seed"> {
   readonly saveDir: string;
-  readonly device: "auto" | "cpu" | "cuda";
+  readonly device: TrainingDevice;
   readonly backend: BackendChoice;
   readonly settings: TrainSettings;
   readonly onProgress?: OnProgress;

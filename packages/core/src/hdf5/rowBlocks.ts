@@ -129,14 +129,16 @@ async function* readAhead(
   });
   for await (const outcome of outcomes) {
     await breathe(signal);
-    if (!outcome.ok)
-      throw new UserError(
-        "E_INPUT_BROKEN",
-        `${request.flag} ${request.path}: cannot be read (${outcome.cause})`,
-        {
-          hint: "it may be cut short, or compressed in a way that is not known here; make it again",
-        },
-      );
+    if (!outcome.ok) throw brokenInThread(request, outcome.cause);
     yield outcome.value;
   }
+}
+
+/** @param cause what a thread said: HDF5's words, or (where the file no longer opens) a message about the file */
+function brokenInThread({ flag, path }: RowsRequest, cause: string): UserError {
+  const about = `${flag} ${path}: `;
+  const message = cause.startsWith(about) ? cause : `${about}cannot be read (${cause})`;
+  return new UserError("E_INPUT_BROKEN", message, {
+    hint: "it may be cut short, or compressed in a way that is not known here; make it again",
+  });
 }

@@ -91,7 +91,7 @@ function requireRuntime(file: string, flag: string): { readonly ort: OnnxRuntime
   throw new UserError(
     "E_UNAVAILABLE",
     `${flag} ${file}: needs ONNX Runtime, which does not load (${runtime.cause})`,
-    { hint: "install onnxruntime-node, or use --model face or resnet18" },
+    { hint: "install onnxruntime-node, which alone runs .onnx files" },
   );
 }
 

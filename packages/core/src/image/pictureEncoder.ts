@@ -1,6 +1,6 @@
+import type { Device } from "../devices.ts";
 import type { RgbImage } from "../face/image.ts";
 import type { EncoderInfo } from "../hdf5/encoder.ts";
-import type { Device } from "../onnx/session.ts";
 import type { PictureInput } from "./preparePicture.ts";
 
 /** A network that turns whole pictures into embeddings. */

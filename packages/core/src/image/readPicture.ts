@@ -5,15 +5,18 @@ import type { RgbImage } from "../face/image.ts";
 
 /**
  * Decodes a picture file as Pillow's `Image.open(path).convert("RGB")` does: the pixels as they are stored, without EXIF
- * rotation, colour profile or shrinking; grey made RGB, transparency dropped, CMYK by its plain formula. Bit for bit the same for
- * JPEG, PNG, WebP, GIF and TIFF; AVIF decoders differ in how they spread colour between pixels.
+ * rotation (but for TIFF), colour profile or shrinking; grey made RGB, transparency dropped, CMYK by its plain formula. Bit for bit
+ * the same for JPEG, PNG, WebP, GIF and TIFF, save that a GIF's transparent pixels are black; AVIF decoders differ in how they
+ * spread colour between pixels.
  * @throws UserError E_INPUT_BROKEN when it cannot be decoded, or is greyscale of more than 8 bits, which Pillow makes white
  */
 export async function readPicture(path: string): Promise<RgbImage> {
   try {
     const bytes = await readFile(path);
+    if (bytes.length === 0) throw new Error("it is empty");
     const cmyk = (await colourModel(bytes)) === "cmyk";
     const picture = sharp(bytes, { failOn: "error", ignoreIcc: true });
+    if (isTiff(bytes)) picture.autoOrient();
     if (cmyk) picture.pipelineColourspace("cmyk").toColourspace("cmyk");
     const { data, info } = await picture.raw().toBuffer({ resolveWithObject: true });
     const { width, height, channels } = info;
@@ -62,7 +65,7 @@ const PNG_COLOUR = 25;
  * @throws Error for greyscale of more than 8 bits
  */
 async function colourModel(bytes: Buffer): Promise<"rgb" | "cmyk"> {
-  if (bytes.readUInt16BE(0) === 0xffd8) return jpegComponents(bytes) === 4 ? "cmyk" : "rgb";
+  if (bytes[0] === 0xff && bytes[1] === 0xd8) return jpegComponents(bytes) === 4 ? "cmyk" : "rgb";
   if (bytes.toString("latin1", 1, 4) === "PNG") {
     if (bytes[PNG_DEPTH] === 16 && bytes[PNG_COLOUR] === 0) throw deepGrey("16-bit");
     return "rgb";
@@ -71,6 +74,10 @@ async function colourModel(bytes: Buffer): Promise<"rgb" | "cmyk"> {
   if (space === "cmyk") return "cmyk";
   if (depth !== "uchar" && space !== "rgb16") throw deepGrey(depth);
   return "rgb";
+}
+
+function isTiff(bytes: Buffer): boolean {
+  return ["II*\0", "MM\0*"].includes(bytes.toString("latin1", 0, 4));
 }
 
 function deepGrey(depth: string): Error {

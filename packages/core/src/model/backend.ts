@@ -1,17 +1,12 @@
 import { createRequire } from "node:module";
 import { UserError } from "../errors.ts";
+import type { BackendChoice, TrainingDevice } from "./backendNames.ts";
 import { registerFusedKernels } from "./fusedKernels.ts";
 import { type KernelHost, hostBeside, hostInWasm } from "./kernelHost.ts";
 import { registerNativeKernels } from "./nativeKernels.ts";
 import { registerWasmKernels } from "./wasmKernels.ts";
 
 export type Tf = typeof import("@tensorflow/tfjs");
-
-export const BACKENDS = ["auto", "tensorflow", "wasm", "cpu"] as const;
-export type BackendChoice = (typeof BACKENDS)[number];
-
-export const DEVICES = ["auto", "cpu", "cuda"] as const;
-export type Device = (typeof DEVICES)[number];
 
 export interface TensorFlow {
   readonly tf: Tf;
@@ -50,21 +45,25 @@ export async function loadTensorFlow(
   const tf = requireTf();
   if (choice === "cpu") {
     await tf.setBackend("cpu");
+    (tf.backend() as { firstUse?: boolean }).firstUse = false; // at which it prints an advertisement
     return { tf, backend: "cpu", reason: "asked for (slow: plain JavaScript)" };
   }
   await startWasm(tf);
   registerWasmKernels(tf, startKernels(tf, hostInWasm));
-  const reason = choice === "wasm" ? "asked for" : "the native TensorFlow binding is not installed";
+  const reason =
+    choice === "wasm"
+      ? "asked for"
+      : "the native TensorFlow binding does not load (pnpm native-tensorflow sets it up)";
   return { tf, backend: "wasm", reason };
 }
 
 interface LoadOptions {
   readonly asked?: string;
-  readonly device?: Device;
+  readonly device?: TrainingDevice;
 }
 
 /** The native binding, ready; undefined where it does not load. */
-async function loadNative(device: Device): Promise<TensorFlow | undefined> {
+async function loadNative(device: TrainingDevice): Promise<TensorFlow | undefined> {
   prepareForNative(device);
   const native = NATIVE_PACKAGES.find(loads);
   const tf = requireTf();
@@ -106,7 +105,7 @@ function startKernels(tf: Tf, create: (tf: Tf) => KernelHost): KernelHost {
  * Libtensorflow says much on stderr unless told, and takes every GPU that it sees; the package calls functions of util that
  * newer Nodes warn of (22) or no longer have (23 on).
  */
-function prepareForNative(device: Device): void {
+function prepareForNative(device: TrainingDevice): void {
   process.env["TF_CPP_MIN_LOG_LEVEL"] ??= "3";
   if (device === "cpu") process.env["CUDA_VISIBLE_DEVICES"] = "-1";
   const util = require("node:util") as Record<string, (value: unknown) => boolean>;

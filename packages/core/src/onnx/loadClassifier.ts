@@ -1,6 +1,8 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { UserError, causeOf } from "../errors.ts";
+import type { Device } from "../devices.ts";
+import { UserError } from "../errors.ts";
+import { readWholeFile } from "../interop/wholeFile.ts";
 import { loadTensorFlow } from "../model/backend.ts";
 import { type Checkpoint, checkpointShape } from "../model/checkpoint.ts";
 import { MODALITIES, createFusion, inputNames } from "../model/fusion.ts";
@@ -9,7 +11,6 @@ import { predictBatch } from "../model/train.ts";
 import { ONNX_FILE, exportFusion, fusionMetadata } from "./fusionOnnx.ts";
 import { readOnnxInfo } from "./readInfo.ts";
 import {
-  type Device,
   type OnnxRuntime,
   type Session,
   type SessionInput,
@@ -49,8 +50,9 @@ export async function loadClassifier(
 ): Promise<Classifier> {
   if (runtime.ok) {
     const settings = { device, ...(threads === undefined ? {} : { threads }) };
-    const model = onnxOf(folder, checkpoint, onNotice);
-    const session = await createSession(runtime.ort, model, settings);
+    const start = (model: string | Uint8Array): Promise<Session> =>
+      createSession(runtime.ort, model, settings);
+    const session = await startClassifier(folder, checkpoint, start, onNotice);
     return { checkpoint, ...onOnnxRuntime(runtime.ort, session, device) };
   }
   if (device !== "auto" && device !== "cpu")
@@ -62,38 +64,42 @@ export async function loadClassifier(
   return { checkpoint, ...(await onTensorFlow(checkpoint, runtime.cause, onNotice)) };
 }
 
-/** The folder's own .onnx file where it is whole and of these weights, else one made now. */
-function onnxOf(
+/** Starts the folder's own .onnx file where it is whole and of these weights, else one made now. */
+async function startClassifier(
   folder: string,
   checkpoint: Checkpoint,
+  start: (model: string | Uint8Array) => Promise<Session>,
   onNotice: (line: string) => void,
-): Uint8Array {
+): Promise<Session> {
   const path = join(folder, ONNX_FILE);
   const shape = checkpointShape(checkpoint);
-  if (existsSync(path)) {
-    const bytes = readFileSync(path);
-    const problem = problemOf(bytes, path, fusionMetadata(shape, checkpoint));
-    if (problem === undefined) return bytes;
-    onNotice(`${problem}: the model is taken from weights.bin`);
-  }
-  return exportFusion(shape, checkpoint);
+  if (existsSync(path))
+    try {
+      requireSameModel(
+        readWholeFile(path, "--multimodal"),
+        path,
+        fusionMetadata(shape, checkpoint),
+      );
+      return await start(path);
+    } catch (error) {
+      if (!(error instanceof UserError) || error.code === "E_UNAVAILABLE") throw error;
+      onNotice(`${error.message}: the model is taken from weights.bin`);
+    }
+  return start(exportFusion(shape, checkpoint));
 }
 
-/** Why an .onnx file is not the one of this checkpoint; undefined: it is. */
-function problemOf(
+/** @throws UserError where an .onnx file is not the one of this checkpoint */
+function requireSameModel(
   bytes: Uint8Array,
   path: string,
   expected: Readonly<Record<string, string>>,
-): string | undefined {
-  try {
-    const { metadata } = readOnnxInfo(bytes, path);
-    const other = Object.keys(expected).find(
-      (key) => key !== "created_by" && metadata[key] !== expected[key],
-    );
-    return other && `${path}: is not of this model (its ${other} is another)`;
-  } catch (error) {
-    return causeOf(error);
-  }
+): void {
+  const { metadata } = readOnnxInfo(bytes, path);
+  const other = Object.keys(expected).find(
+    (key) => key !== "created_by" && metadata[key] !== expected[key],
+  );
+  if (other !== undefined)
+    throw new UserError("E_SETTINGS", `${path}: is not of this model (its ${other} is another)`);
 }
 
 function onOnnxRuntime(ort: OnnxRuntime, session: Session, device: Device): Engine {

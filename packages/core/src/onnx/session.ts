@@ -1,4 +1,5 @@
 import { createRequire } from "node:module";
+import type { Device } from "../devices.ts";
 import { UserError, causeOf } from "../errors.ts";
 
 /** What we use of onnxruntime-node, which is optional: not even its types may be needed. */
@@ -48,9 +49,6 @@ export interface Session {
   ): Promise<Readonly<Record<string, SessionOutput>>>;
   dispose(): Promise<void>;
 }
-
-export const DEVICES = ["auto", "cpu", "cuda", "webgpu"] as const;
-export type Device = (typeof DEVICES)[number];
 
 /** Only what ends the process is logged: all else comes as an exception. */
 const LOG_NOTHING = { name: "fatal", level: 4 } as const;
@@ -127,7 +125,7 @@ function cannotCreate(error: unknown, model: string | Uint8Array, provider: Devi
     );
   const name = typeof model === "string" ? model : "the ONNX model";
   return new UserError("E_INPUT_BROKEN", `${name}: cannot be used (${causeOf(error)})`, {
-    hint: "make the file again, or copy it whole",
+    hint: "make the file again, or copy it whole, with the files of its weights where it has such",
     cause: error,
   });
 }

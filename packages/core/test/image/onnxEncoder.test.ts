@@ -1,27 +1,79 @@
 import { writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { loadOnnxEncoder } from "@emotion-service/core/image/onnxEncoder";
-import type { DataType, Dims, OnnxNode } from "@emotion-service/core/onnx/model";
+import {
+  DATA_TYPES,
+  type DataType,
+  type Dims,
+  type OnnxModel,
+  type OnnxNode,
+  type OnnxValue,
+} from "@emotion-service/core/onnx/model";
+import { GRAPH, MODEL, STRING_ENTRY, TENSOR } from "@emotion-service/core/onnx/fields";
 import { writeOnnx } from "@emotion-service/core/onnx/writeModel";
+import { PbfWriter } from "pbf";
 import { describe, expect, it } from "vitest";
 import { temporaryFolder } from "../../../../test/command.ts";
 
+const POOL: OnnxNode = { op: "GlobalAveragePool", inputs: ["x"], output: "y", attributes: {} };
+const FLATTEN: OnnxNode = { op: "Flatten", inputs: ["y"], output: "means", attributes: {} };
+const MEANS: OnnxValue = { name: "means", type: "float32", dims: ["batch", 3] };
+
 /** A file whose network gives the mean of each channel of a picture [batch, 3, height, width]. */
-function meansNetwork(dims: Dims, type: DataType = "float32"): string {
-  const pool: OnnxNode = { op: "GlobalAveragePool", inputs: ["x"], output: "y", attributes: {} };
-  const flatten: OnnxNode = { op: "Flatten", inputs: ["y"], output: "means", attributes: {} };
-  const bytes = writeOnnx({
-    name: "means",
-    producer: "test",
-    inputs: [{ name: "x", type, dims }],
-    outputs: [{ name: "means", type: "float32", dims: ["batch", 3] }],
-    nodes: [pool, flatten],
-    constants: [],
-    metadata: {},
-  });
+function meansNetwork(
+  dims: Dims,
+  type: DataType = "float32",
+  { nodes, outputs }: Partial<Pick<OnnxModel, "nodes" | "outputs">> = {},
+): string {
+  return written(
+    writeOnnx({
+      name: "means",
+      producer: "test",
+      inputs: [{ name: "x", type, dims }],
+      outputs: outputs ?? [MEANS],
+      nodes: nodes ?? [POOL, FLATTEN],
+      constants: [],
+      metadata: {},
+    }),
+  );
+}
+
+function written(bytes: Uint8Array): string {
   const file = join(temporaryFolder(), "means.onnx");
   writeFileSync(file, bytes);
   return file;
+}
+
+/** The mean of each channel plus a weight that the file `location` beside it holds, f4 [3]. */
+function withExternalWeight(location: string): Uint8Array {
+  const add: OnnxNode = { op: "Add", inputs: ["flat", "w"], output: "means", attributes: {} };
+  const network = writeOnnx({
+    name: "means",
+    producer: "test",
+    inputs: [{ name: "x", type: "float32", dims: ["batch", 3, 4, 4] }],
+    outputs: [MEANS],
+    nodes: [POOL, { ...FLATTEN, output: "flat" }, add],
+    constants: [],
+    metadata: {},
+  });
+  const writer = new PbfWriter();
+  writer.writeMessage(MODEL.graph, writeWeight, location); // a second part of the graph
+  return Buffer.concat([network, writer.finish()]);
+}
+
+function writeWeight(location: string, graph: PbfWriter): void {
+  const entry = (text: string, pbf: PbfWriter): void => {
+    pbf.writeStringField(STRING_ENTRY.key, "location");
+    pbf.writeStringField(STRING_ENTRY.value, text);
+  };
+  const tensor = (_: null, pbf: PbfWriter): void => {
+    pbf.writePackedVarint(TENSOR.dims, [3]);
+    pbf.writeVarintField(TENSOR.dataType, DATA_TYPES.float32);
+    pbf.writeStringField(TENSOR.name, "w");
+    pbf.writeMessage(TENSOR.externalData, entry, location);
+    pbf.writeVarintField(14, 1); // data_location: EXTERNAL
+  };
+  graph.writeMessage(GRAPH.initializer, tensor, null);
 }
 
 const OPTIONS = { device: "auto", faceCrop: "off" } as const;
@@ -60,9 +112,68 @@ describe("loadOnnxEncoder", () => {
     await encoder.dispose();
   });
 
-  it("takes 224 × 224 where the file leaves the size open", async () => {
-    const encoder = await load(meansNetwork(["batch", 3, "height", "width"]));
+  it.each<[string, Dims]>([
+    ["by names", ["batch", 3, "height", "width"]],
+    ["by -1, as some exporters do", [-1, 3, -1, -1]],
+  ])("takes 224 × 224 where the file leaves the size open %s", async (_, dims) => {
+    const encoder = await load(meansNetwork(dims));
     expect(encoder.input).toMatchObject({ width: 224, height: 224 });
+    expect(await encoder.embed([plain([1, 2, 3], 224, 224)])).toHaveLength(3);
+    await encoder.dispose();
+  });
+
+  it("takes the first output, whatever the others are", async () => {
+    const whole = { name: "whole", type: "int64", dims: ["batch", 3] } as const;
+    const to = { int: DATA_TYPES.int64 };
+    const cast = { op: "Cast", inputs: ["means"], output: "whole", attributes: { to } };
+    const both = { outputs: [MEANS, whole], nodes: [POOL, FLATTEN, cast] };
+    const encoder = await load(meansNetwork(["batch", 3, 4, 4], "float32", both));
+    expect(encoder.info.dim).toBe(3);
+    await encoder.dispose();
+    await expect(
+      load(meansNetwork(["batch", 3, 4, 4], "float32", { ...both, outputs: [whole, MEANS] })),
+    ).rejects.toThrow(/means\.onnx: its first output, whole, must be float32, is int64/);
+  });
+
+  it.each<[string, OnnxNode, RegExp]>([
+    [
+      "one row for all pictures",
+      { op: "ReduceMean", inputs: ["y"], output: "means", attributes: { axes: { ints: [0] } } },
+      /means must have a row for each picture, is \[1,3,1,1\] for 2/,
+    ],
+    [
+      "the pictures along another axis",
+      { op: "Transpose", inputs: ["y"], output: "means", attributes: { perm: { ints: [1, 0, 2, 3] } } }, // prettier-ignore
+      /is \[3,2,1,1\] for 2/,
+    ],
+  ])("refuses a network that gives %s", async (_, node, message) => {
+    const loading = load(meansNetwork(["batch", 3, 4, 4], "float32", { nodes: [POOL, node] }));
+    await expect(loading).rejects.toThrow(message);
+  });
+
+  it("counts the files beside it, in which it keeps weights, into its hash", async () => {
+    const hashes = [];
+    for (const weight of [1, 1, 2]) {
+      const file = written(withExternalWeight("w.bin"));
+      writeFileSync(join(dirname(file), "w.bin"), Float32Array.of(weight, 0, 0));
+      const encoder = await load(file);
+      const [red] = await encoder.embed([plain([255, 255, 255], 4, 4)]);
+      expect(red).toBeCloseTo((1 - 0.485) / 0.229 + weight, 5);
+      hashes.push(encoder.info.weightsSha256);
+      await encoder.dispose();
+    }
+    expect(hashes[1]).toBe(hashes[0]);
+    expect(hashes[2]).not.toBe(hashes[0]);
+  });
+
+  it("tells with which settings faces are cut out", async () => {
+    const encoder = await loadOnnxEncoder(meansNetwork(["batch", 3, 4, 4]), "--model", {
+      ...OPTIONS,
+      faceCrop: "on",
+    });
+    const { package: source, ...config } = JSON.parse(encoder.info.featureConfig);
+    expect(source).toMatch(/face-api \d/);
+    expect(config).toMatchObject({ face_crop: "on", face_size: 112, size: [4, 4] });
     await encoder.dispose();
   });
 
@@ -75,6 +186,7 @@ describe("loadOnnxEncoder", () => {
     ],
     ["of grey pictures", ["batch", 1, 4, 4], "float32", /takes x \[batch,1,4,4\]/],
     ["of another type", ["batch", 3, 4, 4], "float64", /takes x of type float64/],
+    ["of giants", ["batch", 3, 30_000, 30_000], "float32", /more than 268435456 values/],
   ])("refuses a network %s", async (_, dims, type, message) => {
     await expect(load(meansNetwork(dims, type))).rejects.toThrow(message);
   });

@@ -197,6 +197,18 @@ describe.each([
     });
   });
 
+  it("names a file that was cut short since, once", async () => {
+    const pairs = await writeSomePairs({ rows: 500 });
+    const source = await open(pairs, options);
+    writeFileSync(pairs.path, readFileSync(pairs.path).subarray(0, 3000));
+    const message = await taken(source.shuffled(64, createRandom(1))).then(
+      () => "",
+      (error: Error) => error.message,
+    );
+    expect(message).toContain(`--train_h5 ${pairs.path}: cannot be read`);
+    expect(message.split("--train_h5")).toHaveLength(2);
+  });
+
   it("stops when it is told to", async () => {
     const controller = new AbortController();
     const source = await open(await writeSomePairs({ rows: 5000 }), {

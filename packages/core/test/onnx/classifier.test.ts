@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import {
   type Checkpoint,
@@ -149,5 +149,31 @@ describe.skipIf(!runtime.ok)("ONNX Runtime runs the classifier", () => {
     expect(result.probabilities).toEqual(probabilities);
     expect(result.notices).toEqual([expect.stringMatching(told)]);
     expect(result.notices[0]).toMatch(/: the model is taken from weights\.bin$/);
+  });
+
+  it.each<[string, (path: string) => void, RegExp]>([
+    [
+      "that has a folder's name",
+      (path) => {
+        rmSync(path);
+        mkdirSync(path);
+      },
+      /must be a file, is a folder: the model is taken from weights\.bin$/,
+    ],
+    [
+      "that ONNX Runtime refuses",
+      (path) => {
+        const bytes = readFileSync(path);
+        bytes.write("Xayer", bytes.indexOf("LayerNormalization"));
+        writeFileSync(path, bytes);
+      },
+      /model\.onnx: cannot be used \(.*XayerNormalization.*: the model is taken from weights\.bin$/,
+    ],
+  ])("nor by a model.onnx %s", async (_, damage, told) => {
+    const folder = written();
+    const { probabilities } = await classified(folder);
+    damage(join(folder, ONNX_FILE));
+    const result = await classified(folder);
+    expect(result).toEqual({ ...result, probabilities, notices: [expect.stringMatching(told)] });
   });
 });

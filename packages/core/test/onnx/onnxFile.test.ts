@@ -39,6 +39,7 @@ it("a file tells its inputs, outputs and metadata", () => {
     ],
     outputs: [value("logits", 2), value("probabilities", 2)],
     metadata: METADATA,
+    externalFiles: [],
   });
 });
 

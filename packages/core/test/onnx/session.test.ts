@@ -2,7 +2,9 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createGraphBuilder } from "@emotion-service/core/model/graph";
 import { exportGraph } from "@emotion-service/core/onnx/exportGraph";
+import { DATA_TYPES } from "@emotion-service/core/onnx/model";
 import { type OnnxRuntime, createSession } from "@emotion-service/core/onnx/session";
+import { writeOnnx } from "@emotion-service/core/onnx/writeModel";
 import { describe, expect, it } from "vitest";
 import { temporaryFolder } from "../../../../test/command.ts";
 import { FACTS, runtime } from "./compare.ts";
@@ -71,15 +73,47 @@ describe.skipIf(!runtime.ok)("a session of ONNX Runtime", () => {
     });
   });
 
-  it("refuses an output that is no float32", async () => {
+  it("takes bytes, and says which sizes it does not take", async () => {
     const net = createGraphBuilder();
-    const bytes = net.input("x", [null, 2], "uint8");
-    const graph = net.build(net.relu("r", bytes));
+    const graph = net.build(net.relu("r", net.input("x", [null, 2], "uint8")));
     const file = exportGraph(graph, new Map(), { ...FACTS, outputs: [{ name: "y", layer: "x" }] });
     const session = await createSession(ort, file);
     const input = { data: Uint8Array.of(0, 255), dims: [1, 2] };
     expect((await session.run({ x: input }))["y"]!.data).toEqual(Float32Array.of(0, 255));
     await expect(session.run({ x: { ...input, dims: [2, 1] } })).rejects.toThrow("dimensions");
+    await session.dispose();
+  });
+
+  it("refuses an output that is no float32, unless it is not asked for", async () => {
+    const value = { type: "float32", dims: ["n"] } as const;
+    const session = await createSession(
+      ort,
+      writeOnnx({
+        name: "g",
+        producer: "test",
+        inputs: [{ ...value, name: "x" }],
+        outputs: [
+          { ...value, name: "y" },
+          { name: "whole", type: "int64", dims: ["n"] },
+        ],
+        nodes: [
+          { op: "Relu", inputs: ["x"], output: "y", attributes: {} },
+          {
+            op: "Cast",
+            inputs: ["x"],
+            output: "whole",
+            attributes: { to: { int: DATA_TYPES.int64 } },
+          },
+        ],
+        constants: [],
+        metadata: {},
+      }),
+    );
+    const input = { x: { data: Float32Array.of(-1, 2), dims: [2] } };
+    await expect(session.run(input)).rejects.toThrow("its output 'whole' must be float32");
+    expect(await session.run(input, ["y"])).toEqual({
+      y: { data: Float32Array.of(0, 2), dims: [2] },
+    });
     await session.dispose();
   });
 });
