@@ -47,14 +47,11 @@ export function registerNativeKernels(tf: Tf): void {
   const isPicture = ({ present, x }: Inputs): boolean =>
     present === undefined && x?.shape.length === 4;
 
+  /** By BatchMatMulV2: where there is AVX-512, the MatMul of libtensorflow 2.21 writes before the beginning of its workspace. */
   const multiply = (a: TensorInfo, b: TensorInfo, transposeA: boolean, transposeB: boolean) => {
     const flag = (name: string, value: boolean) => ({ name, type: binding.TF_ATTR_BOOL, value });
-    const attributes = [
-      float("T"),
-      flag("transpose_a", transposeA),
-      flag("transpose_b", transposeB),
-    ];
-    return backend.executeSingleOutput("MatMul", attributes, [a, b]);
+    const attributes = [float("T"), flag("adj_x", transposeA), flag("adj_y", transposeB)];
+    return backend.executeSingleOutput("BatchMatMulV2", attributes, [a, b]);
   };
   const always = (): boolean => true;
   const perColumn = [
