@@ -111,6 +111,33 @@ export function reluGradient(dy: usize, y: usize, n: i32, dx: usize): void {
     store<f32>(dx, load<f32>(y) > 0 ? load<f32>(dy) : 0);
 }
 
+/** (x - mean) / deviation, both [n], times present[i] [m] where it is not 0 (as an address). */
+export function standardise(
+  x: usize,
+  mean: usize,
+  deviation: usize,
+  present: usize,
+  m: i32,
+  n: i32,
+  y: usize,
+): void {
+  const width = (<usize>n) << 2;
+  const whole = width & ~15;
+  for (let i: usize = 0; i < <usize>m; i += 1, x += width, y += width) {
+    const factor: f32 = present == 0 ? 1 : load<f32>(present + (i << 2));
+    let at: usize = 0;
+    for (; at < whole; at += 16) {
+      const centred = f32x4.sub(v128.load(x + at), v128.load(mean + at));
+      const standard = f32x4.div(centred, v128.load(deviation + at));
+      v128.store(y + at, f32x4.mul(standard, f32x4.splat(factor)));
+    }
+    for (; at < width; at += 4) {
+      const standard = (load<f32>(x + at) - load<f32>(mean + at)) / load<f32>(deviation + at);
+      store<f32>(y + at, standard * factor);
+    }
+  }
+}
+
 /** Rows of x where present[i] is not 0, else `missing` [n]. */
 export function fillMissing(
   x: usize,

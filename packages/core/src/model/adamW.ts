@@ -1,6 +1,7 @@
 import type { NamedTensorMap, Tensor, Variable } from "@tensorflow/tfjs";
 import type { Tf } from "./backend.ts";
 import type { KernelHost } from "./kernelHost.ts";
+import { type Address, NONE } from "./trainingKernel.ts";
 
 const BETA1 = 0.9;
 const BETA2 = 0.999;
@@ -31,11 +32,20 @@ interface Rates {
   readonly correction: number;
 }
 
-/** What keeps the moments and does the arithmetic. */
-interface Engine {
-  /** Σ x² */
-  sumOfSquares(gradient: Tensor): number;
-  update(name: string, variable: Variable, gradient: Tensor, rates: Rates): void;
+/** A variable, and the gradient of a step. */
+interface Entry {
+  readonly name: string;
+  readonly variable: Variable;
+  readonly gradient: Tensor;
+}
+
+/** What keeps the moments and does the arithmetic. `Taken` is an entry as it works on it. */
+interface Engine<Taken> {
+  /** Takes the gradients of a step over; nothing but the calls below may come in between. */
+  take(entries: readonly Entry[]): readonly Taken[];
+  /** Σ x² of the gradient */
+  sumOfSquares(taken: Taken): number;
+  update(taken: Taken, rates: Rates): void;
   dispose(): void;
 }
 
@@ -50,92 +60,115 @@ export function createAdamW(
   { weightDecay, gradClip }: AdamWOptions,
   host?: KernelHost,
 ): AdamW {
-  const engine = host === undefined ? composedEngine(tf) : kernelEngine(host);
+  const settings = { weightDecay, gradClip };
+  return host === undefined
+    ? adamWOn(composedEngine(tf), variables, settings)
+    : adamWOn(kernelEngine(host), variables, settings);
+}
+
+function adamWOn<Taken>(
+  engine: Engine<Taken>,
+  variables: ReadonlyMap<string, Variable>,
+  { weightDecay, gradClip }: AdamWOptions,
+): AdamW {
   let steps = 0;
   return {
     step: (gradients, learningRate) => {
       steps += 1;
-      const entries = Object.entries(gradients);
+      const taken = engine.take(
+        Object.entries(gradients).map(([name, gradient]) => {
+          const variable = variables.get(name);
+          if (variable === undefined) throw new Error(`no variable for the gradient ${name}`);
+          return { name, variable, gradient };
+        }),
+      );
       const rates: Rates = {
-        clip: clipScale(
-          entries.map(([, gradient]) => gradient),
-          gradClip,
-          engine,
-        ),
+        clip: clipScale(taken, gradClip, engine),
         decay: 1 - learningRate * weightDecay,
         size: learningRate / (1 - BETA1 ** steps),
         correction: 1 / Math.sqrt(1 - BETA2 ** steps),
       };
-      for (const [name, gradient] of entries) {
-        const variable = variables.get(name);
-        if (variable === undefined) throw new Error(`no variable for the gradient ${name}`);
-        engine.update(name, variable, gradient, rates);
-      }
+      for (const each of taken) engine.update(each, rates);
     },
     dispose: () => engine.dispose(),
   };
 }
 
-function clipScale(gradients: readonly Tensor[], limit: number, engine: Engine): number {
+function clipScale<Taken>(
+  taken: readonly Taken[],
+  limit: number,
+  engine: Pick<Engine<Taken>, "sumOfSquares">,
+): number {
   if (limit === 0) return 1;
-  const sum = gradients.reduce((total, gradient) => total + engine.sumOfSquares(gradient), 0);
+  const sum = taken.reduce((total, each) => total + engine.sumOfSquares(each), 0);
   return Math.min(1, limit / (Math.sqrt(sum) + 1e-6));
 }
 
-function kernelEngine(host: KernelHost): Engine {
-  interface Places {
-    readonly variable: Variable;
-    /** Where the variable had its values after its last step. */
-    dataId: object;
-    readonly values: number;
-    readonly first: number;
-    readonly second: number;
-  }
-  const places = new Map<string, Places>();
-  const placeOf = (name: string, variable: Variable): Places => {
-    const known = places.get(name);
-    if (known !== undefined) return known;
+/** What of a variable is in the kernel's memory. */
+interface Places {
+  readonly name: string;
+  readonly variable: Variable;
+  /** Where the variable had its values after its last step. */
+  dataId: object;
+  readonly values: Address;
+  readonly first: Address;
+  readonly second: Address;
+}
+
+function kernelEngine(
+  host: KernelHost,
+): Engine<{ readonly places: Places; readonly gradient: Address }> {
+  const known = new Map<string, Places>();
+  const placesOf = ({ name, variable }: Entry): Places => {
+    const again = known.get(name);
+    if (again !== undefined) return again;
     const bytes = 4 * variable.size;
     const values = host.hold(variable);
     const [first, second] = [host.reserve(bytes), host.reserve(bytes)];
-    const place = { variable, dataId: variable.dataId, values, first, second };
-    places.set(name, place);
-    return place;
+    const places = { name, variable, dataId: variable.dataId, values, first, second };
+    known.set(name, places);
+    return places;
   };
   return {
-    sumOfSquares: (gradient) => host.kernel.sumOfSquares(host.addressOf(gradient), gradient.size),
-    update: (name, variable, gradient, { clip, decay, size, correction }) => {
-      const place = placeOf(name, variable);
-      const { values, first, second } = place;
+    take: (entries) => {
+      const places = entries.map(placesOf); // first: what is reserved would lie where the gradients are staged
+      const gradients = host.addressesOf(entries.map(({ gradient }) => gradient));
+      return places.map((each, i) => ({ places: each, gradient: gradients[i] ?? NONE }));
+    },
+    sumOfSquares: ({ places, gradient }) =>
+      host.kernel.sumOfSquares(gradient, places.variable.size),
+    update: ({ places, gradient }, { clip, decay, size, correction }) => {
+      const { name, variable, values, first, second } = places;
       // The memory of its old values is no longer its own.
-      if (variable.dataId !== place.dataId)
+      if (variable.dataId !== places.dataId)
         throw new Error(`${name} was assigned to between two steps of its optimiser`);
-      const at = host.addressOf(gradient);
-      host.kernel.adamW(values, at, first, second, variable.size, clip, decay, size, correction);
+      const n = variable.size;
+      host.kernel.adamW(values, gradient, first, second, n, clip, decay, size, correction);
       host.publish(variable, values);
-      place.dataId = variable.dataId;
+      places.dataId = variable.dataId;
     },
     dispose: () => {
-      for (const { variable, values, first, second } of places.values()) {
+      for (const { variable, values, first, second } of known.values()) {
         host.letGo(variable, values);
         host.release(first);
         host.release(second);
       }
-      places.clear();
+      known.clear();
     },
   };
 }
 
-function composedEngine(tf: Tf): Engine {
+function composedEngine(tf: Tf): Engine<Entry> {
   const moments = new Map<string, { readonly first: Variable; readonly second: Variable }>();
   return {
-    sumOfSquares: (gradient) => {
+    take: (entries) => entries,
+    sumOfSquares: ({ gradient }) => {
       const sum = tf.tidy(() => tf.sum(tf.square(gradient)));
       const [value = NaN] = sum.dataSync();
       sum.dispose();
       return value;
     },
-    update: (name, variable, gradient, { clip, decay, size, correction }) => {
+    update: ({ name, variable, gradient }, { clip, decay, size, correction }) => {
       let moment = moments.get(name);
       if (moment === undefined) {
         const zeros = (): Variable => tf.tidy(() => tf.variable(tf.zerosLike(variable), false));

@@ -17,6 +17,7 @@ export const FUSED = {
   layerNormGradient: "FusedLayerNormGradient",
   dropout: "FusedDropout",
   reluGradient: "FusedReluGradient",
+  standardise: "FusedStandardise",
   fillMissing: "FusedFillMissing",
   fillMissingGradient: "FusedFillMissingGradient",
 } as const;
@@ -241,6 +242,17 @@ const KERNELS: Readonly<Record<string, FusedKernel>> = {
     return host.call(taken, [y.shape], 0, (kernel, { inputs, outputs }) => {
       const [dyAt, yAt] = inputs as [number, number];
       kernel.reluGradient(dyAt, yAt, m * n, outputs[0] ?? NONE);
+    });
+  },
+  [FUSED.standardise]: (host, input) => {
+    const taken = all(input("x"), input("mean"), input("deviation"));
+    const x = taken[0] as TensorInfo;
+    const present = input("present");
+    const { m, n } = matrixOf(x);
+    const inputs = present === undefined ? taken : [...taken, present];
+    return host.call(inputs, [x.shape], 0, (kernel, places) => {
+      const [xAt, mean, deviation, presentAt = NONE] = places.inputs as [number, number, number];
+      kernel.standardise(xAt, mean, deviation, presentAt, m, n, places.outputs[0] ?? NONE);
     });
   },
   [FUSED.fillMissing]: (host, input) => {

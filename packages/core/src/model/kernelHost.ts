@@ -37,8 +37,8 @@ export interface KernelHost {
     roomBytes: number,
     work: (kernel: TrainingKernel, places: Places) => void,
   ): TensorInfo[];
-  /** Where the values of a tensor are; good until the next call of anything. */
-  addressOf(tensor: TensorInfo): Address;
+  /** Where the values of tensors are; good until the next call of anything. */
+  addressesOf(tensors: readonly TensorInfo[]): Address[];
   /** Zeros that stay until they are released. */
   reserve(bytes: number): Address;
   release(address: Address): void;
@@ -92,7 +92,7 @@ export function hostInWasm(tf: Tf): KernelHost {
   return {
     kernel,
     writeIntegers: integerWriter(wasm.asm.memory),
-    addressOf,
+    addressesOf: (tensors) => tensors.map(addressOf),
     reserve,
     release: (address) => wasm.asm.free(address),
     hold: addressOf, // in place
@@ -164,15 +164,15 @@ export function hostBeside(tf: Tf): KernelHost {
     return isShared;
   };
   const shared = new Set<Address>();
-  const staged = (tensor: TensorInfo): Address => {
-    const address = regions.passing(bytesOf(tensor.shape))[0] ?? 0;
-    copyIn(tensor, address);
-    return address;
+  const staged = (tensors: readonly TensorInfo[]): Address[] => {
+    const addresses = regions.passing(...tensors.map(({ shape }) => bytesOf(shape)));
+    for (const [i, tensor] of tensors.entries()) copyIn(tensor, addresses[i] ?? 0);
+    return addresses;
   };
   return {
     kernel,
     writeIntegers: integerWriter(memory),
-    addressOf: staged,
+    addressesOf: staged,
     reserve: (bytes) => {
       const address = regions.reserve(bytes);
       new Uint8Array(memory.buffer, address, bytes).fill(0);

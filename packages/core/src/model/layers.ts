@@ -8,7 +8,15 @@ import {
   type Window,
   padSame,
 } from "./graph.ts";
-import { dense, dropout, fillMissing, layerNorm, relu, trainBatchNorm } from "./trainingLayers.ts";
+import {
+  dense,
+  dropout,
+  fillMissing,
+  layerNorm,
+  relu,
+  standardise,
+  trainBatchNorm,
+} from "./trainingLayers.ts";
 
 /**
  * How a batch goes through: in training, batch norm uses the batch's statistics and each dropout layer draws what it drops
@@ -116,13 +124,8 @@ const RUN: { readonly [Name in Exclude<OperationName, "input">]: RunLayer<Name> 
     mode.training ? dropout(tf, x as Tensor, rate, mode.dropoutSeed()) : (x as Tensor),
   add: ({ tf }, _layer, inputs) => tf.addN([...inputs]),
   concat: ({ tf }, _layer, inputs) => tf.concat([...inputs], -1),
-  standardise: ({ tf, weight }, { name }, [x, present]) => {
-    const standard = tf.div(
-      tf.sub(x as Tensor, weight(`${name}.mean`)),
-      weight(`${name}.deviation`),
-    );
-    return present === undefined ? standard : tf.mul(standard, present);
-  },
+  standardise: ({ tf, weight }, { name }, [x, present]) =>
+    standardise(tf, x as Tensor, weight(`${name}.mean`), weight(`${name}.deviation`), present),
   fillMissing: ({ tf, weight }, { name }, [x, present]) =>
     fillMissing(tf, x as Tensor, present as Tensor, weight(`${name}.missing`)),
   reshape: ({ tf }, { shape }, [x]) =>

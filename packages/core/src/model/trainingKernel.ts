@@ -81,6 +81,15 @@ export interface TrainingKernel {
   ): void;
   dropout(x: Address, n: number, seed: number, threshold: number, scale: number, y: Address): void;
   reluGradient(dy: Address, y: Address, n: number, dx: Address): void;
+  standardise(
+    x: Address,
+    mean: Address,
+    deviation: Address,
+    present: Address,
+    m: number,
+    n: number,
+    y: Address,
+  ): void;
   fillMissing(
     x: Address,
     present: Address,

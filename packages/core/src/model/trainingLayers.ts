@@ -85,7 +85,7 @@ function sumOf(present: Tensor): number {
   return (present.dataSync() as Float32Array).reduce((a, b) => a + b, 0);
 }
 
-/** running + share · (factor · value - running) */
+/** running + share · (factor · value - running), in plain numbers: an operation a step would take longer. */
 function moveTowards(
   tf: Tf,
   running: Variable,
@@ -93,9 +93,14 @@ function moveTowards(
   share: number,
   factor: number,
 ): void {
-  const moved = tf.tidy(() => tf.add(tf.mul(running, 1 - share), tf.mul(value, share * factor)));
-  running.assign(moved);
-  moved.dispose();
+  const values = value.dataSync() as Float32Array;
+  const moved = Float32Array.from(
+    running.dataSync() as Float32Array,
+    (before, i) => before + share * (factor * (values[i] ?? 0) - before),
+  );
+  const tensor = tf.tensor(moved, running.shape);
+  running.assign(tensor);
+  tensor.dispose();
 }
 
 function composedBatchNorm(
@@ -203,6 +208,22 @@ export function relu(tf: Tf, x: Tensor): Tensor {
     },
     (dy, kept) => runFused(tf, FUSED.reluGradient, { dy, ...kept }, {}),
   );
+}
+
+/** (x - mean) / deviation, and 0 where `present` [B, 1] is 0. No gradient goes through: it is for what is given, not learnt. */
+export function standardise(
+  tf: Tf,
+  x: Tensor,
+  mean: Variable,
+  deviation: Variable,
+  present: Tensor | undefined,
+): Tensor {
+  if (hasFusedKernels(tf)) {
+    const inputs = { x, mean, deviation, ...(present === undefined ? {} : { present }) };
+    return runFused(tf, FUSED.standardise, inputs, {})[0] as Tensor;
+  }
+  const standard = tf.div(tf.sub(x, mean), deviation);
+  return present === undefined ? standard : tf.mul(standard, present);
 }
 
 /** Rows of x where `present` [B, 1] is 1, else the row `missing` [1, D]. */

@@ -1,4 +1,5 @@
 import {
+  NONE,
   type Address,
   createMemory,
   loadTrainingKernel,
@@ -254,6 +255,8 @@ describe("the training kernel reads and writes its arrays and nothing beside the
           n,
         ].map(arena.output) as [Address, Address, Address, Address, Address, Address];
         const room = sums(arena, n);
+        const [standard, deviation] = [arena.output(m * n), arena.input(n, () => 2)];
+        kernel.standardise(x, missing, deviation, m % 2 ? present : NONE, m, n, standard);
         kernel.dropout(x, m * n, 3, 2 ** 31, 2, dropped);
         kernel.reluGradient(dy, x, m * n, passed);
         kernel.fillMissing(x, present, missing, m, n, filled);

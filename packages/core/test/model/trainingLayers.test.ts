@@ -14,6 +14,7 @@ import {
   fillMissing,
   layerNorm,
   relu,
+  standardise,
   trainBatchNorm,
 } from "@emotion-service/core/model/trainingLayers";
 import { createRandom, normal } from "@emotion-service/core/random";
@@ -208,6 +209,22 @@ it("a missing row gets the learnt vector and gives its gradient to it, either wa
   expectSame(results, { rtol: 1e-6, atol: 1e-7 });
 });
 
+it.each([1, 4, 7])(
+  "standardises %i columns, with and without missing rows, either way",
+  async (n) => {
+    const results = await eachWay(() => {
+      const [mean, deviation] = [variable([n], 1), variable([n], 2)];
+      const x = made([4, n], 3);
+      const present = tf.tensor([1, 0, 1, 0], [4, 1]);
+      return [
+        standardise(tf, x, mean, deviation, undefined),
+        standardise(tf, x, mean, deviation, present),
+      ];
+    });
+    expectSame(results, { rtol: 1e-6, atol: 1e-7 });
+  },
+);
+
 describe("dropout", () => {
   it.each([1, 3, 4, 1001])(
     "drops the same of %i values, either way, also in the gradient",
@@ -297,7 +314,7 @@ it("an optimiser gives its memory back also where its variables are gone", async
     tf.tidy(() => optimiser.step({ a: made([50], 2) }, 0.01));
     values.dispose();
     optimiser.dispose();
-    held.push(tf.tidy(() => host.addressOf(tf.zeros([1])))); // above all that is reserved
+    held.push(tf.tidy(() => host.addressesOf([tf.zeros([1])])[0]!)); // above all that is reserved
   }
   expect(new Set(held).size).toBe(1);
 });
