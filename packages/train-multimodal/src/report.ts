@@ -1,6 +1,6 @@
 import type { ClassificationMetrics } from "@emotion-service/core/metrics/classification";
 import type { Modality } from "@emotion-service/core/model/fusion";
-import type { EpochRecord } from "@emotion-service/core/model/train";
+import type { EpochRecord } from "@emotion-service/core/model/trainClassifier";
 
 /** The result of a training; `--json` prints it. */
 export interface TrainReport {

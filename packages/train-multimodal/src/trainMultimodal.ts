@@ -16,13 +16,13 @@ import {
 } from "@emotion-service/core/model/fusion";
 import { type Weights, initialWeights } from "@emotion-service/core/model/graph";
 import type { RowSource } from "@emotion-service/core/model/rowSource";
+import type { EpochRecord } from "@emotion-service/core/model/trainClassifier";
 import {
   type Condition,
-  type EpochRecord,
-  type TrainSettings,
+  type FusionSettings,
   evaluateFusion,
   trainFusion,
-} from "@emotion-service/core/model/train";
+} from "@emotion-service/core/model/trainFusion";
 import { createRandom } from "@emotion-service/core/random";
 import { type ReadOptions, type Sets, readSets } from "./readSets.ts";
 import type { TrainReport } from "./report.ts";
@@ -32,7 +32,7 @@ export interface TrainMultimodalOptions extends Omit<ReadOptions, "seed"> {
   readonly saveDir: string;
   readonly device: TrainingDevice;
   readonly backend: BackendChoice;
-  readonly settings: TrainSettings;
+  readonly settings: FusionSettings;
   readonly onProgress?: OnProgress;
   readonly signal?: AbortSignal | undefined;
 }

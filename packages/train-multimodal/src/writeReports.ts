@@ -2,7 +2,7 @@ import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { writeCsv } from "@emotion-service/core/files/manifest";
 import type { Outputs } from "@emotion-service/core/files/outputs";
-import type { EpochRecord } from "@emotion-service/core/model/train";
+import type { EpochRecord } from "@emotion-service/core/model/trainClassifier";
 import { confusionMatrix } from "@emotion-service/core/plot/confusionMatrix";
 import { learningCurves } from "@emotion-service/core/plot/learningCurves";
 import { type ChartSpec, renderPng } from "@emotion-service/core/plot/render";

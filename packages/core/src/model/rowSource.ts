@@ -11,22 +11,26 @@ export interface BatchPart {
 }
 
 /** Rows of one step; its arrays are good until the next batch is taken. */
-export interface Batch {
+export interface LabelledBatch {
   readonly rows: number;
-  readonly parts: Partial<Record<Modality, BatchPart>>;
   /** [B] */
   readonly classIds: Int32Array;
 }
 
+/** Embeddings of one step. */
+export interface Batch extends LabelledBatch {
+  readonly parts: Partial<Record<Modality, BatchPart>>;
+}
+
 /** Rows to train or to measure on, wherever they are: in memory, or in a file that is read along the way. */
-export interface RowSource {
+export interface RowSource<B extends LabelledBatch = Batch> {
   readonly rows: number;
   /** Rows of each class, [classes]. */
   readonly classCounts: Float64Array;
   /** Every row once, in an order drawn from `random`. */
-  shuffled(batchSize: number, random: () => number): AsyncIterable<Batch>;
+  shuffled(batchSize: number, random: () => number): AsyncIterable<B>;
   /** Every row once, in the order of the file. */
-  inOrder(batchSize: number): AsyncIterable<Batch>;
+  inOrder(batchSize: number): AsyncIterable<B>;
 }
 
 /** The rows of a set that is in memory; those with the class id −1 are no part of it. */

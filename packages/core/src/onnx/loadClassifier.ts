@@ -7,7 +7,7 @@ import { loadTensorFlow } from "../model/backend.ts";
 import { type Checkpoint, checkpointShape } from "../model/checkpoint.ts";
 import { MODALITIES, createFusion, inputNames } from "../model/fusion.ts";
 import type { Batch } from "../model/rowSource.ts";
-import { predictBatch } from "../model/train.ts";
+import { predictBatch } from "../model/trainFusion.ts";
 import { ONNX_FILE, exportFusion, fusionMetadata } from "./fusionOnnx.ts";
 import { readOnnxInfo } from "./readInfo.ts";
 import {

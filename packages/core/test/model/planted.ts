@@ -9,17 +9,14 @@ import {
 import { type Weights, initialWeights } from "@emotion-service/core/model/graph";
 import type { Tf } from "@emotion-service/core/model/backend";
 import { type RowSource, rowsInMemory } from "@emotion-service/core/model/rowSource";
-import {
-  type EpochRecord,
-  type TrainSettings,
-  trainFusion,
-} from "@emotion-service/core/model/train";
+import type { EpochRecord } from "@emotion-service/core/model/trainClassifier";
+import { type FusionSettings, trainFusion } from "@emotion-service/core/model/trainFusion";
 import { createRandom, normal } from "@emotion-service/core/random";
 
 export const CLASSES = ["angry", "happy", "neutral", "sad"];
 export const SHAPE: FusionShape = { image: 6, audio: 5, classes: 4 };
 
-export const SETTINGS: TrainSettings = {
+export const SETTINGS: FusionSettings = {
   epochs: 6,
   batchSize: 32,
   lr: 1e-3,
@@ -116,7 +113,7 @@ export async function trained(
   tf: Tf,
   train: LabelledSet,
   val: LabelledSet,
-  settings: Partial<TrainSettings> = {},
+  settings: Partial<FusionSettings> = {},
 ): Promise<{ model: FusionModel; history: EpochRecord[]; improved: number[] }> {
   const { image, audio } = train.dataset;
   const shape = {

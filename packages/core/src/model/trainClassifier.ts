@@ -5,10 +5,10 @@ import { type ClassificationMetrics, classificationMetrics } from "../metrics/cl
 import { createRandom } from "../random.ts";
 import { type AdamW, createAdamW } from "./adamW.ts";
 import { type Tf, kernelHost } from "./backend.ts";
-import { type FusionBatch, type FusionModel, MODALITIES, type Modality } from "./fusion.ts";
 import type { Weights } from "./graph.ts";
-import { crossEntropy, softTargets } from "./loss.ts";
-import type { Batch, RowSource } from "./rowSource.ts";
+import type { RunMode } from "./layers.ts";
+import { type SoftTargets, crossEntropy, softTargets } from "./loss.ts";
+import type { LabelledBatch, RowSource } from "./rowSource.ts";
 import { type Scheduler, createSchedule } from "./schedule.ts";
 
 export interface TrainSettings {
@@ -22,8 +22,6 @@ export interface TrainSettings {
   readonly gradClip: number;
   /** Share of a target that is spread over all classes, [0, 1). */
   readonly labelSmoothing: number;
-  /** Chance that a row of a batch that has both modalities loses one, [0, 1). */
-  readonly modalityDropout: number;
   readonly classWeights: "balanced" | "none";
   /** Epochs without a better validation after which training ends; 0: never. */
   readonly earlyStop: number;
@@ -47,11 +45,23 @@ export interface Evaluation {
   readonly metrics: ClassificationMetrics;
 }
 
-export interface TrainOptions {
+/** A network that learns to tell classes, and how it takes a batch of its kind. */
+export interface Learner<B extends LabelledBatch> {
+  /** The weights that a gradient moves. */
+  readonly trainable: ReadonlyMap<string, Variable>;
+  /** A copy of every weight. */
+  weights(): Weights;
+  /** Class scores before softmax, [B, classes]. Called inside tf.tidy or a gradient. */
+  scores(batch: B, mode: RunMode): Tensor2D;
+  /** Changes a batch, and what it should be told as, at random before it is learnt from. */
+  augment?(batch: B, targets: SoftTargets, random: () => number): void;
+}
+
+export interface TrainOptions<B extends LabelledBatch> {
   readonly settings: TrainSettings;
   readonly classes: readonly string[];
-  readonly train: RowSource;
-  readonly val: RowSource;
+  readonly train: RowSource<B>;
+  readonly val: RowSource<B>;
   /**
    * After each epoch; `improved`: its validation macro recall is the best so far (a tie: the lower loss); `seconds`: how long
    * its training took, without the validation.
@@ -70,14 +80,14 @@ export interface TrainOptions {
 const EVALUATION_BATCH = 1024;
 
 /**
- * Trains the model in place: AdamW on the class-weighted cross entropy, batches in an order drawn from the seed.
+ * Trains in place: AdamW on the class-weighted cross entropy, batches in an order drawn from the seed.
  * A last batch of one row is left out, as its batch statistics would say nothing.
  * @throws UserError E_SETTINGS when the loss is no longer finite, E_ABORTED when the signal fires
  */
-export async function trainFusion(
+export async function trainClassifier<B extends LabelledBatch>(
   tf: Tf,
-  model: FusionModel,
-  options: TrainOptions,
+  learner: Learner<B>,
+  options: TrainOptions<B>,
 ): Promise<void> {
   const { settings, train } = options;
   const stepsPerEpoch = Math.ceil(train.rows / settings.batchSize);
@@ -86,20 +96,20 @@ export async function trainFusion(
     classWeights: weightsOfClasses(train, settings),
     random: createRandom(settings.seed),
     learningRate: createSchedule(settings.scheduler, { ...settings, steps }),
-    optimiser: createAdamW(tf, model.trainable, settings, kernelHost(tf)),
+    optimiser: createAdamW(tf, learner.trainable, settings, kernelHost(tf)),
     steps,
   };
   try {
-    await trainEpochs(tf, model, options, run, stepsPerEpoch);
+    await trainEpochs(tf, learner, options, run, stepsPerEpoch);
   } finally {
     run.optimiser.dispose();
   }
 }
 
-async function trainEpochs(
+async function trainEpochs<B extends LabelledBatch>(
   tf: Tf,
-  model: FusionModel,
-  options: TrainOptions,
+  learner: Learner<B>,
+  options: TrainOptions<B>,
   run: Run,
   stepsPerEpoch: number,
 ): Promise<void> {
@@ -108,15 +118,9 @@ async function trainEpochs(
   for (let epoch = 1; epoch <= settings.epochs; epoch += 1) {
     const firstStep = (epoch - 1) * stepsPerEpoch;
     const started = performance.now();
-    const trainLoss = await trainEpoch(tf, model, options, run, firstStep);
+    const trainLoss = await trainEpoch(tf, learner, options, run, firstStep);
     const seconds = (performance.now() - started) / 1000;
-    const { loss, metrics } = await evaluateFusion(
-      tf,
-      model,
-      options.val,
-      options.classes,
-      options,
-    );
+    const { loss, metrics } = await evaluate(tf, learner, options.val, options.classes, options);
     const record: EpochRecord = {
       epoch,
       lr: run.learningRate(firstStep + stepsPerEpoch - 1),
@@ -127,7 +131,7 @@ async function trainEpochs(
     };
     const improved = best === undefined || isBetter(record, best);
     if (improved) best = record;
-    options.onEpoch(record, improved, model.weights(), seconds);
+    options.onEpoch(record, improved, learner.weights(), seconds);
     if (settings.earlyStop > 0 && epoch - (best?.epoch ?? 0) >= settings.earlyStop) return;
   }
 }
@@ -143,10 +147,10 @@ interface Run {
 }
 
 /** One pass over the training rows; returns the mean loss. */
-async function trainEpoch(
+async function trainEpoch<B extends LabelledBatch>(
   tf: Tf,
-  model: FusionModel,
-  { settings, train, onStep, signal }: TrainOptions,
+  learner: Learner<B>,
+  { settings, train, onStep, signal }: TrainOptions<B>,
   run: Run,
   firstStep: number,
 ): Promise<number> {
@@ -155,7 +159,7 @@ async function trainEpoch(
   let step = firstStep;
   for await (const batch of train.shuffled(settings.batchSize, run.random)) {
     if (batch.rows < 2) continue;
-    const loss = trainStep(tf, model, batch, settings, run, run.learningRate(step));
+    const loss = trainStep(tf, learner, batch, settings, run, run.learningRate(step));
     requireFinite(loss);
     lossSum += loss * batch.rows;
     rows += batch.rows;
@@ -183,7 +187,7 @@ function requireFinite(loss: number): void {
 
 /** scikit-learn's "balanced": N / (classes · rows of the class); a class without rows gets 0. */
 function weightsOfClasses(
-  { rows, classCounts }: RowSource,
+  { rows, classCounts }: Pick<RowSource, "rows" | "classCounts">,
   { classWeights }: TrainSettings,
 ): Float32Array {
   return Float32Array.from(classCounts, (count) => {
@@ -193,40 +197,25 @@ function weightsOfClasses(
 }
 
 /** One step: loss, gradients, update. Returns the batch's loss. */
-function trainStep(
+function trainStep<B extends LabelledBatch>(
   tf: Tf,
-  model: FusionModel,
-  batch: Batch,
+  learner: Learner<B>,
+  batch: B,
   settings: TrainSettings,
   { classWeights, random, optimiser }: Run,
   learningRate: number,
 ): number {
   return tf.tidy(() => {
-    dropModalities(batch, settings.modalityDropout, random);
-    const inputs = toTensors(tf, batch);
     const targets = softTargets(batch.classIds, classWeights, settings.labelSmoothing);
+    learner.augment?.(batch, targets, random);
     const mode = { training: true, dropoutSeed: () => Math.floor(random() * 2 ** 32) } as const;
     const { value, grads } = tf.variableGrads(
-      (): Scalar => crossEntropy(tf, model.forward(inputs, mode), targets),
-      [...model.trainable.values()],
+      (): Scalar => crossEntropy(tf, learner.scores(batch, mode), targets),
+      [...learner.trainable.values()],
     );
-    optimiser.step(byOurNames(grads, model.trainable), learningRate);
+    optimiser.step(byOurNames(grads, learner.trainable), learningRate);
     return value.dataSync()[0] ?? NaN;
   });
-}
-
-/** The tensors of a batch. */
-export function toTensors(tf: Tf, { rows, parts }: Batch): FusionBatch {
-  const tensors: FusionBatch = {};
-  for (const modality of MODALITIES) {
-    const part = parts[modality];
-    if (part === undefined) continue;
-    tensors[modality] = {
-      values: tf.tensor2d(part.values, [rows, part.values.length / rows]),
-      present: tf.tensor2d(part.present, [rows, 1]),
-    };
-  }
-  return tensors;
 }
 
 /** tf.variableGrads names gradients by its own variable names; we by ours. */
@@ -242,32 +231,22 @@ function byOurNames(
   return named;
 }
 
-/** Takes a modality from some of the rows that have both. */
-function dropModalities({ rows, parts }: Batch, chance: number, random: () => number): void {
-  const { image, audio } = parts;
-  if (chance === 0 || image === undefined || audio === undefined) return;
-  for (let row = 0; row < rows; row += 1) {
-    const hasBoth = image.present[row] === 1 && audio.present[row] === 1;
-    if (hasBoth && random() < chance) (random() < 0.5 ? image : audio).present[row] = 0;
-  }
-}
-
 /** What of a set is measured. */
-export interface Condition {
-  /** Treated as missing throughout. */
-  readonly hide?: Modality;
-  /** Only the rows that have it. */
-  readonly having?: Modality;
+export interface EvaluateOptions<B extends LabelledBatch> {
+  /** Changes each batch first. */
+  readonly alter?: (batch: B) => void;
+  /** Whether a row of a batch is measured; without it all are. */
+  readonly counts?: (batch: B, row: number) => boolean;
   readonly signal?: AbortSignal | undefined;
 }
 
 /** Loss (not weighted), probabilities and metrics of a set. */
-export async function evaluateFusion(
+export async function evaluate<B extends LabelledBatch>(
   tf: Tf,
-  model: FusionModel,
-  source: RowSource,
+  learner: Pick<Learner<B>, "scores">,
+  source: RowSource<B>,
   classes: readonly string[],
-  { hide, having, signal }: Condition = {},
+  { alter, counts, signal }: EvaluateOptions<B> = {},
 ): Promise<Evaluation> {
   const probabilities = new Float32Array(source.rows * classes.length);
   const truth = new Int32Array(source.rows);
@@ -276,10 +255,10 @@ export async function evaluateFusion(
   let loss = 0;
   for await (const batch of source.inOrder(EVALUATION_BATCH)) {
     await breathe(signal);
-    if (hide !== undefined) batch.parts[hide]?.present.fill(0);
-    const values = predictBatch(tf, model, batch);
+    alter?.(batch);
+    const values = probabilitiesOf(tf, learner, batch);
     for (const [row, id] of batch.classIds.entries()) {
-      if (having !== undefined && batch.parts[having]?.present[row] !== 1) continue;
+      if (counts?.(batch, row) === false) continue;
       const of = values.subarray(row * classes.length, (row + 1) * classes.length);
       probabilities.set(of, rows * classes.length);
       predicted[rows] = of.indexOf(Math.max(...of));
@@ -297,9 +276,13 @@ export async function evaluateFusion(
 }
 
 /** Softmax probabilities of a batch, [B, classes] row-major. */
-export function predictBatch(tf: Tf, model: FusionModel, batch: Batch): Float32Array {
+export function probabilitiesOf<B extends LabelledBatch>(
+  tf: Tf,
+  learner: Pick<Learner<B>, "scores">,
+  batch: B,
+): Float32Array {
   const probabilities = tf.tidy(() =>
-    tf.softmax<Tensor2D>(model.forward(toTensors(tf, batch), { training: false })),
+    tf.softmax<Tensor2D>(learner.scores(batch, { training: false })),
   );
   const values = probabilities.dataSync() as Float32Array;
   probabilities.dispose();

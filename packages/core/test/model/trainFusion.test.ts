@@ -1,10 +1,10 @@
 import { type Tf, loadTensorFlow } from "@emotion-service/core/model/backend";
 import {
   type Condition,
-  type TrainSettings,
+  type FusionSettings,
   evaluateFusion,
   trainFusion,
-} from "@emotion-service/core/model/train";
+} from "@emotion-service/core/model/trainFusion";
 import { beforeAll, describe, expect, it } from "vitest";
 import {
   CLASSES,
@@ -31,7 +31,7 @@ const val = planted({ seed: 2 });
 async function recall(
   set: LabelledSet,
   test: LabelledSet,
-  settings: Partial<TrainSettings> = {},
+  settings: Partial<FusionSettings> = {},
   hide?: "image" | "audio",
 ): Promise<number> {
   const { model } = await trained(tf, set, test, settings);
@@ -47,7 +47,7 @@ async function recall(
 }
 
 /** A digest of the weights that a training ends with. */
-async function bytesAfter(set: LabelledSet, settings: Partial<TrainSettings>): Promise<string> {
+async function bytesAfter(set: LabelledSet, settings: Partial<FusionSettings>): Promise<string> {
   const { model } = await trained(tf, set, val, { epochs: 2, ...settings });
   const bytes = bytesOf(model.weights());
   model.dispose();
