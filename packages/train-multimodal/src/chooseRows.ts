@@ -19,25 +19,47 @@ export interface ChooseOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** What a file must say of its rows for them to be chosen. */
+export type RowIndex = Pick<
+  PairedIndex,
+  "path" | "rows" | "emotions" | "groups" | "groupNames" | "matchBy"
+>;
+
 /** Rows of a file. */
-export interface Choice {
-  readonly index: PairedIndex;
+export interface Choice<I extends RowIndex = PairedIndex> {
+  readonly index: I;
   /** Their numbers in the file, ascending. */
   readonly rows: Int32Array;
 }
 
-export interface Choices {
-  readonly train: Choice;
+export interface Choices<I extends RowIndex = PairedIndex> {
+  readonly train: Choice<I>;
   /** Of the training file, where there is no validation file. */
-  readonly val: Choice;
-  readonly test: Choice | undefined;
+  readonly val: Choice<I>;
+  readonly test: Choice<I> | undefined;
   /** In canonical order. */
   readonly classes: readonly string[];
 }
 
-/** Chooses the rows that can be used, by all but their values, and sees that all sets were made with the same encoders. */
-export async function chooseRows(options: ChooseOptions): Promise<Choices> {
-  const read = (path: string, flag: string): Promise<Choice> => usableRows(path, flag, options);
+/** Chooses the rows of pairs that can be used, by all but their values, and sees that all sets were made with the same encoders. */
+export function chooseRows(options: ChooseOptions): Promise<Choices> {
+  return chooseSets(options, {
+    read: (path, flag) => usableRows(path, flag, options),
+    requireSame: (train, other) => requireSameEncoders(train, other, options.modalities),
+  });
+}
+
+/** How a kind of file is read, and what two of them must have in common. */
+interface ReadingRows<I extends RowIndex> {
+  readonly read: (path: string, flag: string) => Promise<Choice<I>>;
+  readonly requireSame: (train: I, other: I) => void;
+}
+
+/** Chooses the rows of the training set, of the validation set (held out where there is no file) and of the test set. */
+export async function chooseSets<I extends RowIndex>(
+  options: ChooseOptions,
+  { read, requireSame }: ReadingRows<I>,
+): Promise<Choices<I>> {
   const all = await read(options.trainH5, "--train_h5");
   const classes = emotionsOf(all);
   if (classes.length < 2)
@@ -48,11 +70,11 @@ export async function chooseRows(options: ChooseOptions): Promise<Choices> {
         hint: "labels come from file names or class folders when features are made; see the manifest",
       },
     );
-  const others: { val?: Choice; test?: Choice } = {};
+  const others: { val?: Choice<I>; test?: Choice<I> } = {};
   for (const [name, path] of [["val", options.valH5] as const, ["test", options.testH5] as const]) {
     if (path === undefined) continue;
     const set = knownClasses(await read(path, `--${name}_h5`), classes, options.onNotice);
-    requireSameEncoders(all.index, set.index, options.modalities);
+    requireSame(all.index, set.index);
     tellSharedSpeakers(all, set, options.onNotice);
     others[name] = set;
   }
@@ -82,17 +104,30 @@ async function usableRows(
     else return true;
     return false;
   });
-  for (const [cause, count] of Object.entries(dropped))
-    if (count > 0) onNotice(`${path}: ${count} rows left out (${cause})`);
+  tellLeftOut(path, dropped, onNotice);
   if (usable.length === 0)
-    throw new UserError(
-      "E_INPUT_EMPTY",
-      `${flag} ${path}: has no row that can be used (of ${index.rows})`,
-      {
-        hint: "its labels must be emotions, and its rows must have the modality that --modalities names",
-      },
+    throw noUsableRow(
+      `${flag} ${path}`,
+      index.rows,
+      "its labels must be emotions, and its rows must have the modality that --modalities names",
     );
   return { index, rows: usable };
+}
+
+/** Tells how many rows were left out, by their cause. */
+export function tellLeftOut(
+  path: string,
+  dropped: Readonly<Record<string, number>>,
+  onNotice: (line: string) => void,
+): void {
+  for (const [cause, count] of Object.entries(dropped))
+    if (count > 0) onNotice(`${path}: ${count} rows left out (${cause})`);
+}
+
+export function noUsableRow(name: string, rows: number, hint: string): UserError {
+  return new UserError("E_INPUT_EMPTY", `${name}: has no row that can be used (of ${rows})`, {
+    hint,
+  });
 }
 
 function rowsWhere({ rows }: PairedIndex, isWanted: (row: number) => boolean): Int32Array {
@@ -100,22 +135,22 @@ function rowsWhere({ rows }: PairedIndex, isWanted: (row: number) => boolean): I
 }
 
 /** The emotion of a row; every chosen row has one. */
-function emotionOf({ emotions }: PairedIndex, row: number): string {
+function emotionOf({ emotions }: RowIndex, row: number): string {
   return EMOTIONS[emotions[row] ?? 0] ?? "";
 }
 
 /** The emotions of the rows, in canonical order. */
-function emotionsOf({ index, rows }: Choice): string[] {
+function emotionsOf({ index, rows }: Choice<RowIndex>): string[] {
   const there = new Set<number | undefined>();
   for (const row of rows) there.add(index.emotions[row]);
   return EMOTIONS.filter((_, id) => there.has(id));
 }
 
-function knownClasses(
-  { index, rows }: Choice,
+function knownClasses<I extends RowIndex>(
+  { index, rows }: Choice<I>,
   classes: readonly string[],
   onNotice: (line: string) => void,
-): Choice {
+): Choice<I> {
   const known = rows.filter((row) => classes.includes(emotionOf(index, row)));
   const unknown = rows.length - known.length;
   if (unknown > 0)
@@ -141,18 +176,22 @@ function requireSameEncoders(
 }
 
 /** The names of the speakers of the rows. */
-function speakersOf({ index, rows }: Choice): Set<string> {
+function speakersOf({ index, rows }: Choice<RowIndex>): Set<string> {
   const speakers = new Set<string>();
   for (const row of rows) speakers.add(speakerOf(index, row));
   return speakers;
 }
 
-function speakerOf({ groups, groupNames }: PairedIndex, row: number): string {
+function speakerOf({ groups, groupNames }: RowIndex, row: number): string {
   return groupNames[groups[row] ?? 0] ?? "";
 }
 
 /** A speaker who is in two sets makes a model look better on the second than it is on strangers. */
-function tellSharedSpeakers(train: Choice, other: Choice, onNotice: (line: string) => void): void {
+function tellSharedSpeakers(
+  train: Choice<RowIndex>,
+  other: Choice<RowIndex>,
+  onNotice: (line: string) => void,
+): void {
   const known = speakersOf(train);
   const speakers = speakersOf(other);
   const shared = [...speakers].filter((speaker) => known.has(speaker)).length;
@@ -163,10 +202,10 @@ function tellSharedSpeakers(train: Choice, other: Choice, onNotice: (line: strin
 }
 
 /** Without a validation file: about a fifth of the rows, whole speakers, drawn by the seed. */
-function holdOut(
-  all: Choice,
+function holdOut<I extends RowIndex>(
+  all: Choice<I>,
   { seed, modalities, onNotice }: ChooseOptions,
-): { train: Choice; val: Choice } {
+): { train: Choice<I>; val: Choice<I> } {
   const { index } = all;
   const speakers = shuffle([...speakersOf(all)].sort(), createRandom(seed));
   if (speakers.length < 2)
@@ -176,7 +215,7 @@ function holdOut(
       { hint: "name a validation file with --val_h5" },
     );
   const held = heldSpeakers(all, speakers);
-  const part = (inside: boolean): Choice => ({
+  const part = (inside: boolean): Choice<I> => ({
     index,
     rows: all.rows.filter((row) => held.has(speakerOf(index, row)) === inside),
   });
@@ -198,7 +237,7 @@ function holdOut(
 }
 
 /** The first of the speakers whose rows make up the share to hold out, never all of them. */
-function heldSpeakers({ index, rows }: Choice, speakers: readonly string[]): Set<string> {
+function heldSpeakers({ index, rows }: Choice<RowIndex>, speakers: readonly string[]): Set<string> {
   const sizes = new Map<string, number>();
   for (const row of rows) {
     const speaker = speakerOf(index, row);

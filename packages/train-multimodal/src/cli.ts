@@ -15,14 +15,17 @@ import { BACKENDS, TRAINING_DEVICES } from "@emotion-service/core/model/backendN
 export function createProgram(io: CliIo) {
   return new Command("train-multimodal")
     .description(
-      "Paired embeddings -> a trained emotion classifier (saves multimodal_best/ and multimodal_last/).",
+      "Paired embeddings, or log-mel clips of sound -> a trained emotion classifier (saves multimodal_best/ and multimodal_last/).",
     )
-    .requiredOption("--train_h5 <file>", "training pairs, HDF5")
+    .requiredOption(
+      "--train_h5 <file>",
+      "training pairs of pair, or with --modalities audio clips of audio-preprocess, HDF5",
+    )
     .option(
       "--val_h5 <file>",
-      "validation pairs, HDF5 (default: a part of the training speakers, kept apart)",
+      "validation set, HDF5 (default: a part of the training speakers, kept apart)",
     )
-    .option("--test_h5 <file>", "test pairs, HDF5: measured once, with the best checkpoint")
+    .option("--test_h5 <file>", "test set, HDF5: measured once, with the best checkpoint")
     .addOption(
       numberOption("--epochs <n>", "passes over the training rows", 30, integerIn(1, 100_000)),
     )
@@ -167,11 +170,11 @@ export function createProgram(io: CliIo) {
           weightDecay: flags.weight_decay,
           gradClip: flags.grad_clip,
           labelSmoothing: flags.label_smoothing,
-          modalityDropout: flags.modality_dropout,
           classWeights: flags.class_weights,
           earlyStop: flags.early_stop,
           seed: flags.seed,
         },
+        modalityDropout: flags.modality_dropout,
         onNotice: (line) => {
           if (!flags.quiet) io.stderr.write(`${line}\n`);
         },

@@ -2,29 +2,22 @@ import { join } from "node:path";
 import type { OnProgress } from "@emotion-service/core/cli/progress";
 import { UserError } from "@emotion-service/core/errors";
 import { createOutputs, withOutputs } from "@emotion-service/core/files/outputs";
-import type { EncoderInfo } from "@emotion-service/core/hdf5/encoder";
 import type { ClassificationMetrics } from "@emotion-service/core/metrics/classification";
 import { type TensorFlow, type Tf, loadTensorFlow } from "@emotion-service/core/model/backend";
 import type { BackendChoice, TrainingDevice } from "@emotion-service/core/model/backendNames";
-import { type Checkpoint, writeCheckpoint } from "@emotion-service/core/model/checkpoint";
+import type { Weights } from "@emotion-service/core/model/graph";
+import type { LabelledBatch } from "@emotion-service/core/model/rowSource";
 import {
-  type FusionShape,
-  MODALITIES,
-  type Modality,
-  createFusion,
-  fusionGraph,
-} from "@emotion-service/core/model/fusion";
-import { type Weights, initialWeights } from "@emotion-service/core/model/graph";
-import type { RowSource } from "@emotion-service/core/model/rowSource";
-import type { EpochRecord } from "@emotion-service/core/model/trainClassifier";
-import {
-  type Condition,
-  type FusionSettings,
-  evaluateFusion,
-  trainFusion,
-} from "@emotion-service/core/model/trainFusion";
+  type EpochRecord,
+  type TrainSettings,
+  evaluate,
+  trainClassifier,
+} from "@emotion-service/core/model/trainClassifier";
 import { createRandom } from "@emotion-service/core/random";
-import { type ReadOptions, type Sets, readSets } from "./readSets.ts";
+import { holdsClips, planAudioCnn } from "./audioPlan.ts";
+import { planFusion } from "./fusionPlan.ts";
+import type { Measure, Plan, Saved } from "./plan.ts";
+import type { ReadOptions } from "./readSets.ts";
 import type { TrainReport } from "./report.ts";
 import { removeReports, writeReports } from "./writeReports.ts";
 
@@ -32,34 +25,54 @@ export interface TrainMultimodalOptions extends Omit<ReadOptions, "seed"> {
   readonly saveDir: string;
   readonly device: TrainingDevice;
   readonly backend: BackendChoice;
-  readonly settings: FusionSettings;
+  readonly settings: TrainSettings;
+  /** Chance that a row of a batch that has both modalities loses one, [0, 1). */
+  readonly modalityDropout: number;
   readonly onProgress?: OnProgress;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Pairs → a trained classifier: read, standardise, train, save the best and the last, measure the best. */
+/**
+ * Pairs → a trained fusion classifier, or log-mel clips → a trained audio_cnn: read, standardise, train, save the best and the last,
+ * measure the best.
+ */
 export async function trainMultimodal(options: TrainMultimodalOptions): Promise<TrainReport> {
-  const { signal } = options;
-  const { tf, backend } = await chooseBackend(options);
-  const sets = await readSets({ ...options, seed: options.settings.seed });
-  const plan = planTraining(sets);
+  const tensorFlow = await chooseBackend(options);
+  const reading: ReadOptions = { ...options, seed: options.settings.seed };
+  return (await holdsClips(options.trainH5, "--train_h5"))
+    ? trainPlan(await planAudioCnn(reading), tensorFlow, options)
+    : trainPlan(await planFusion(reading, options.modalityDropout), tensorFlow, options);
+}
+
+async function trainPlan<B extends LabelledBatch>(
+  plan: Plan<B>,
+  { tf, backend }: TensorFlow,
+  options: TrainMultimodalOptions,
+): Promise<TrainReport> {
   const { best, history, epochSeconds } = await trainAndSave(tf, plan, options);
-  const model = createFusion(tf, plan.shape, best.weights);
+  const model = plan.create(tf, best.weights);
   try {
-    const measure = async (set: RowSource, condition?: Condition): Promise<ClassificationMetrics> =>
-      (await evaluateFusion(tf, model, set, plan.classes, { ...condition, signal })).metrics;
+    const { signal } = options;
+    const measure: Measure<B> = async (set, how) =>
+      (await evaluate(tf, model, set, plan.classes, { ...how, signal })).metrics;
+    const conditions: Record<string, ClassificationMetrics> = {};
+    const sets = {
+      train: await measure(plan.train),
+      val: await measure(plan.val),
+      test: plan.test === undefined ? null : await measure(plan.test),
+    };
+    for (const [name, how] of Object.entries(plan.conditions))
+      conditions[name] = await measure(plan.test ?? plan.val, how);
     const report: Omit<TrainReport, "median_epoch_seconds"> = {
       classes: plan.classes,
-      modalities: MODALITIES.filter((name) => plan.shape[name] > 0),
+      modalities: plan.modalities,
       match_by: plan.matchBy,
       backend,
       parameters: [...best.weights.values()].reduce((sum, { data }) => sum + data.length, 0),
       epochs: history.length,
       best_epoch: best.epoch,
-      train: await measure(plan.train),
-      val: await measure(plan.val),
-      test: plan.test === undefined ? null : await measure(plan.test),
-      conditions: await measureConditions(plan, measure),
+      ...sets,
+      conditions,
       history,
       files: [bestFolder(options), lastFolder(options)],
     };
@@ -87,77 +100,30 @@ async function chooseBackend(options: TrainMultimodalOptions): Promise<TensorFlo
   return tensorFlow;
 }
 
-/** Everything that training needs, ready. */
-interface Plan {
-  readonly classes: readonly string[];
-  readonly shape: FusionShape;
-  readonly encoders: Checkpoint["encoders"];
-  /** The mean and the deviation of each input, by the names of the weights that keep them. */
-  readonly statistics: Weights;
-  readonly matchBy: string;
-  readonly train: RowSource;
-  readonly val: RowSource;
-  readonly test: RowSource | undefined;
-}
-
-function planTraining({ inputs, ...sets }: Sets): Plan {
-  const statistics: Weights = new Map();
-  const encoders: Partial<Record<Modality, EncoderInfo>> = {};
-  for (const modality of MODALITIES) {
-    const input = inputs[modality];
-    if (input === undefined) continue;
-    const { mean, deviation } = input.standardisation;
-    statistics.set(`${modality}.mean`, { shape: [mean.length], data: mean });
-    statistics.set(`${modality}.deviation`, { shape: [deviation.length], data: deviation });
-    encoders[modality] = input.encoder;
-  }
-  return {
-    ...sets,
-    shape: {
-      image: encoders.image?.dim ?? 0,
-      audio: encoders.audio?.dim ?? 0,
-      classes: sets.classes.length,
-    },
-    encoders,
-    statistics,
-  };
-}
-
 interface Best {
   readonly epoch: number;
   readonly weights: Weights;
 }
 
 /** Trains; after each epoch saves multimodal_last, and multimodal_best where it is the best so far. */
-async function trainAndSave(
+async function trainAndSave<B extends LabelledBatch>(
   tf: Tf,
-  plan: Plan,
+  plan: Plan<B>,
   options: TrainMultimodalOptions,
 ): Promise<{ best: Best; history: EpochRecord[]; epochSeconds: number[] }> {
   const { settings, saveDir } = options;
   const history: EpochRecord[] = [];
   const epochSeconds: number[] = [];
-  const random = createRandom(settings.seed);
-  const fresh = initialWeights(fusionGraph(plan.shape), random);
-  const model = createFusion(tf, plan.shape, new Map([...fresh, ...plan.statistics]));
+  const model = plan.create(tf, plan.initialWeights(createRandom(settings.seed)));
   let best: Best = { epoch: 0, weights: model.weights() };
-  const save = (folder: string, weights: Weights, record: EpochRecord): void =>
-    saveCheckpoint(folder, {
-      classes: plan.classes,
-      encoders: plan.encoders,
-      weights,
-      matchBy: plan.matchBy,
-      epoch: record.epoch,
-      settings: { ...settings, modalities: options.modalities },
-      metrics: {
-        val_loss: record.val_loss,
-        val_accuracy: record.val_accuracy,
-        val_uar: record.val_uar,
-      },
-    });
+  const save = (folder: string, weights: Weights, record: EpochRecord): void => {
+    const { epoch, val_loss, val_accuracy, val_uar } = record;
+    const metrics = { val_loss, val_accuracy, val_uar };
+    saveCheckpoint(folder, plan, { weights, epoch, settings: { ...settings }, metrics });
+  };
   try {
     refuseUnwritable(saveDir);
-    await trainFusion(tf, model, {
+    await trainClassifier(tf, model, {
       settings,
       classes: plan.classes,
       train: plan.train,
@@ -190,10 +156,14 @@ function lastFolder({ saveDir }: TrainMultimodalOptions): string {
   return join(saveDir, "multimodal_last");
 }
 
-function saveCheckpoint(folder: string, checkpoint: Checkpoint): void {
+function saveCheckpoint<B extends LabelledBatch>(
+  folder: string,
+  plan: Plan<B>,
+  saved: Saved,
+): void {
   const outputs = createOutputs();
   try {
-    writeCheckpoint(outputs.stage(folder, "folder"), checkpoint);
+    plan.write(outputs.stage(folder, "folder"), saved);
     outputs.commit();
   } finally {
     outputs.discard();
@@ -213,18 +183,4 @@ function refuseUnwritable(saveDir: string): void {
 function epochLine(record: EpochRecord, epochs: number, improved: boolean): string {
   const { epoch, train_loss, val_loss, val_accuracy, val_uar } = record;
   return `epoch ${epoch}/${epochs}  train loss ${train_loss.toFixed(4)}  val loss ${val_loss.toFixed(4)}  accuracy ${val_accuracy.toFixed(4)}  macro recall ${val_uar.toFixed(4)}${improved ? "  best" : ""}`;
-}
-
-/** Both modalities, and each alone, on the test set (or the validation set where there is no test). */
-async function measureConditions(
-  { shape, val, test }: Plan,
-  measure: (set: RowSource, condition?: Condition) => Promise<ClassificationMetrics>,
-): Promise<Record<string, ClassificationMetrics>> {
-  if (shape.image === 0 || shape.audio === 0) return {};
-  const set = test ?? val;
-  return {
-    both: await measure(set),
-    image_only: await measure(set, { hide: "audio", having: "image" }),
-    audio_only: await measure(set, { hide: "image", having: "audio" }),
-  };
 }

@@ -30,11 +30,13 @@ export interface AudioCnnShape {
 /** The names of its inputs. */
 export const AUDIO_FRAMES = "audio_frames";
 export const AUDIO_MASK = "audio_mask";
+/** The layer whose values are a clip's embedding, [B, 128]. */
+export const AUDIO_EMBEDDING = "embedding.relu";
 
 /**
  * A convolutional network on log-mel sequences of any length: [B, T, mels] and a mask [B, T] that is 1 within each clip →
  * the scores of the classes before softmax. The mask is honoured at each block and by the mean over time, so that a clip
- * has the same scores however long the padding behind it is. The layer `embedding.relu` is its embedding, [B, 128].
+ * has the same scores however long the padding behind it is.
  */
 export function audioCnnGraph({ mels, classes }: AudioCnnShape): Graph {
   const net = createGraphBuilder();
@@ -53,7 +55,7 @@ export function audioCnnGraph({ mels, classes }: AudioCnnShape): Graph {
   const left = mels / every;
   x = net.reshape("sequence", x, [null, null, left * (FILTERS.at(-1) ?? 0)]); // [B, T / 16, M / 16 · F]
   x = net.meanTime("mean", x, mask, every); // [B, M / 16 · F]
-  x = net.relu("embedding.relu", net.dense("embedding", x, EMBEDDING)); // [B, 128]
+  x = net.relu(AUDIO_EMBEDDING, net.dense("embedding", x, EMBEDDING)); // [B, 128]
   x = net.dropout("embedding.dropout", x, DROPOUT);
   return net.build(net.dense("classes", x, classes));
 }

@@ -1,13 +1,9 @@
-import { createHash } from "node:crypto";
 import { encoderToJson } from "../hdf5/encoder.ts";
 import { CREATED_BY } from "../hdf5/format.ts";
 import type { Checkpoint } from "../model/checkpoint.ts";
 import { type FusionShape, MODALITIES, fusionGraph } from "../model/fusion.ts";
-import { type Weights, weightSlots } from "../model/graph.ts";
+import { hashOfWeights } from "../model/weightsHash.ts";
 import { exportGraph } from "./exportGraph.ts";
-
-/** The file beside a checkpoint's weights. */
-export const ONNX_FILE = "model.onnx";
 
 /** What of a checkpoint goes into the file. */
 export type FusionFacts = Pick<Checkpoint, "classes" | "encoders" | "weights" | "matchBy">;
@@ -46,17 +42,6 @@ export function fusionMetadata(
     classes: JSON.stringify(classes),
     ...Object.fromEntries(encoderTexts),
     match_by: matchBy,
-    weights_sha256: hashOfWeights(shape, weights),
+    weights_sha256: hashOfWeights(fusionGraph(shape), weights),
   };
-}
-
-/** SHA-256 of the weights one after another, in the order of the network, which is that of weights.bin. */
-function hashOfWeights(shape: FusionShape, weights: Weights): string {
-  const hash = createHash("sha256");
-  for (const { name } of weightSlots(fusionGraph(shape))) {
-    const data = weights.get(name)?.data;
-    if (data !== undefined)
-      hash.update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
-  }
-  return hash.digest("hex");
 }

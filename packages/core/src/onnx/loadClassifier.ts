@@ -6,9 +6,10 @@ import { readWholeFile } from "../interop/wholeFile.ts";
 import { loadTensorFlow } from "../model/backend.ts";
 import { type Checkpoint, checkpointShape } from "../model/checkpoint.ts";
 import { MODALITIES, createFusion, inputNames } from "../model/fusion.ts";
+import { ONNX_FILE } from "../model/modelFolder.ts";
 import type { Batch } from "../model/rowSource.ts";
-import { predictBatch } from "../model/trainFusion.ts";
-import { ONNX_FILE, exportFusion, fusionMetadata } from "./fusionOnnx.ts";
+import { predictBatch } from "../model/fusionLearner.ts";
+import { exportFusion, fusionMetadata } from "./fusionOnnx.ts";
 import { readOnnxInfo } from "./readInfo.ts";
 import {
   type OnnxRuntime,

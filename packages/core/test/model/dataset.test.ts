@@ -7,7 +7,7 @@ import {
 import { createGraphBuilder } from "@emotion-service/core/model/graph";
 import { createNetwork } from "@emotion-service/core/model/network";
 import { rowsInMemory } from "@emotion-service/core/model/rowSource";
-import { toTensors } from "@emotion-service/core/model/trainFusion";
+import { toTensors } from "@emotion-service/core/model/fusionLearner";
 import { beforeAll, describe, expect, it } from "vitest";
 
 let tf: Tf;

@@ -8,7 +8,7 @@ import {
 } from "@emotion-service/core/model/fusion";
 import { initialWeights, weightSlots } from "@emotion-service/core/model/graph";
 import { crossEntropy, softTargets } from "@emotion-service/core/model/loss";
-import { predictBatch } from "@emotion-service/core/model/trainFusion";
+import { predictBatch } from "@emotion-service/core/model/fusionLearner";
 import { createRandom } from "@emotion-service/core/random";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { SHAPE, bytesOf, planted, sourceOf } from "./planted.ts";

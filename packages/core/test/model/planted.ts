@@ -8,13 +8,45 @@ import {
 } from "@emotion-service/core/model/fusion";
 import { type Weights, initialWeights } from "@emotion-service/core/model/graph";
 import type { Tf } from "@emotion-service/core/model/backend";
-import { type RowSource, rowsInMemory } from "@emotion-service/core/model/rowSource";
-import type { EpochRecord } from "@emotion-service/core/model/trainClassifier";
-import { type FusionSettings, trainFusion } from "@emotion-service/core/model/trainFusion";
+import { type Batch, type RowSource, rowsInMemory } from "@emotion-service/core/model/rowSource";
+import {
+  type EpochRecord,
+  type Evaluation,
+  type TrainOptions,
+  type TrainSettings,
+  evaluate,
+  trainClassifier,
+} from "@emotion-service/core/model/trainClassifier";
+import { type Condition, fusionLearner, under } from "@emotion-service/core/model/fusionLearner";
 import { createRandom, normal } from "@emotion-service/core/random";
 
 export const CLASSES = ["angry", "happy", "neutral", "sad"];
 export const SHAPE: FusionShape = { image: 6, audio: 5, classes: 4 };
+
+export interface FusionSettings extends TrainSettings {
+  readonly modalityDropout: number;
+}
+
+/** Trains a fusion classifier. */
+export function trainFusion(
+  tf: Tf,
+  model: FusionModel,
+  options: TrainOptions<Batch> & { readonly settings: FusionSettings },
+): Promise<void> {
+  const learner = fusionLearner(tf, model, options.settings.modalityDropout);
+  return trainClassifier(tf, learner, options);
+}
+
+/** Measures it. */
+export function evaluateFusion(
+  tf: Tf,
+  model: FusionModel,
+  source: RowSource,
+  classes: readonly string[],
+  condition: Condition = {},
+): Promise<Evaluation> {
+  return evaluate(tf, fusionLearner(tf, model, 0), source, classes, under(condition));
+}
 
 export const SETTINGS: FusionSettings = {
   epochs: 6,

@@ -8,7 +8,7 @@ import {
   writeCheckpoint,
 } from "@emotion-service/core/model/checkpoint";
 import { fusionGraph } from "@emotion-service/core/model/fusion";
-import { ONNX_FILE } from "@emotion-service/core/onnx/fusionOnnx";
+import { ONNX_FILE } from "@emotion-service/core/model/modelFolder";
 import { type Classifier, loadClassifier } from "@emotion-service/core/onnx/loadClassifier";
 import { readOnnxInfo } from "@emotion-service/core/onnx/readInfo";
 import { describe, expect, it } from "vitest";

@@ -1,42 +1,15 @@
 import type { Tf } from "./backend.ts";
 import { type FusionBatch, type FusionModel, MODALITIES, type Modality } from "./fusion.ts";
-import type { Batch, RowSource } from "./rowSource.ts";
-import {
-  type Evaluation,
-  type Learner,
-  type TrainOptions,
-  type TrainSettings,
-  evaluate,
-  probabilitiesOf,
-  trainClassifier,
-} from "./trainClassifier.ts";
+import type { Batch } from "./rowSource.ts";
+import { type EvaluateOptions, type Learner, probabilitiesOf } from "./trainClassifier.ts";
 
-export interface FusionSettings extends TrainSettings {
-  /** Chance that a row of a batch that has both modalities loses one, [0, 1). */
-  readonly modalityDropout: number;
-}
-
-export interface TrainFusionOptions extends TrainOptions<Batch> {
-  readonly settings: FusionSettings;
-}
-
-/** Trains the model in place, as {@link trainClassifier} does. */
-export function trainFusion(
-  tf: Tf,
-  model: FusionModel,
-  options: TrainFusionOptions,
-): Promise<void> {
-  const { modalityDropout } = options.settings;
-  const augment: Learner<Batch>["augment"] = (batch, _targets, random) =>
-    dropModalities(batch, modalityDropout, random);
-  return trainClassifier(tf, { ...learnerOf(tf, model), augment }, options);
-}
-
-function learnerOf(tf: Tf, model: FusionModel): Learner<Batch> {
+/** The model as what learns; a row that has both modalities loses one by the chance `modalityDropout`, [0, 1). */
+export function fusionLearner(tf: Tf, model: FusionModel, modalityDropout: number): Learner<Batch> {
   return {
     trainable: model.trainable,
     weights: () => model.weights(),
     scores: (batch, mode) => model.forward(toTensors(tf, batch), mode),
+    augment: (batch, _targets, random) => dropModalities(batch, modalityDropout, random),
   };
 }
 
@@ -70,25 +43,17 @@ export interface Condition {
   readonly hide?: Modality;
   /** Only the rows that have it. */
   readonly having?: Modality;
-  readonly signal?: AbortSignal | undefined;
 }
 
-/** Loss (not weighted), probabilities and metrics of a set. */
-export function evaluateFusion(
-  tf: Tf,
-  model: FusionModel,
-  source: RowSource,
-  classes: readonly string[],
-  { hide, having, signal }: Condition = {},
-): Promise<Evaluation> {
-  return evaluate(tf, learnerOf(tf, model), source, classes, {
+/** A condition as `evaluate` takes it. */
+export function under({ hide, having }: Condition): EvaluateOptions<Batch> {
+  return {
     ...(hide && { alter: ({ parts }) => parts[hide]?.present.fill(0) }),
     ...(having && { counts: ({ parts }, row) => parts[having]?.present[row] === 1 }),
-    signal,
-  });
+  };
 }
 
 /** Softmax probabilities of a batch, [B, classes] row-major. */
 export function predictBatch(tf: Tf, model: FusionModel, batch: Batch): Float32Array {
-  return probabilitiesOf(tf, learnerOf(tf, model), batch);
+  return probabilitiesOf(tf, fusionLearner(tf, model, 0), batch);
 }

@@ -1,20 +1,18 @@
 import { type Tf, loadTensorFlow } from "@emotion-service/core/model/backend";
-import {
-  type Condition,
-  type FusionSettings,
-  evaluateFusion,
-  trainFusion,
-} from "@emotion-service/core/model/trainFusion";
+import type { Condition } from "@emotion-service/core/model/fusionLearner";
 import { beforeAll, describe, expect, it } from "vitest";
 import {
   CLASSES,
+  type FusionSettings,
   type LabelledSet,
   SETTINGS,
   bytesOf,
+  evaluateFusion,
   freshModel,
   only,
   planted,
   sourceOf,
+  trainFusion,
   trained,
   selectRows,
 } from "./planted.ts";

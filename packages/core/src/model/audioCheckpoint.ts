@@ -1,0 +1,80 @@
+import type { LogMelConfig } from "../audio/logMelConfig.ts";
+import { CREATED_BY } from "../hdf5/format.ts";
+import { stableJson } from "../hdf5/encoder.ts";
+import { exportGraph } from "../onnx/exportGraph.ts";
+import { AUDIO_EMBEDDING, audioCnnGraph } from "./audioCnn.ts";
+import type { Graph, Weights } from "./graph.ts";
+import { type ModelFacts, readModelFolder, takeWeights, writeModelFolder } from "./modelFolder.ts";
+import { hashOfWeights } from "./weightsHash.ts";
+
+const KIND = "audio_cnn";
+
+/** A trained audio_cnn as it is saved: a folder of model.json, weights.bin and, made of them, model.onnx. */
+export interface AudioCheckpoint {
+  /** In the order of the model's outputs. */
+  readonly classes: readonly string[];
+  /** How the log-mel that it was trained on was made. */
+  readonly features: LogMelConfig;
+  readonly weights: Weights;
+  readonly epoch: number;
+  readonly settings: Readonly<Record<string, unknown>>;
+  readonly metrics: Readonly<Record<string, unknown>>;
+}
+
+type AudioJson = Omit<AudioCheckpoint, "weights">;
+
+/** Writes a checkpoint into a folder that it makes at `folder` (a staged output's temporary path). */
+export function writeAudioCheckpoint(folder: string, checkpoint: AudioCheckpoint): void {
+  const { weights, ...facts } = checkpoint;
+  writeModelFolder(folder, KIND, facts satisfies AudioJson, weights, exportAudioCnn(checkpoint));
+}
+
+/**
+ * Reads a checkpoint folder.
+ * @throws UserError when it is missing, of another format, or damaged; `flag` names where the path came from
+ */
+export function readAudioCheckpoint(folder: string, flag: string): AudioCheckpoint {
+  return readModelFolder(folder, flag, KIND, checkpointFrom);
+}
+
+function checkpointFrom(facts: ModelFacts): AudioCheckpoint {
+  const json = facts.json as unknown as AudioJson;
+  if (!Array.isArray(json.classes) || json.classes.length < 2)
+    throw new Error("model.json: classes must be a list of 2 at least");
+  if (!Number.isSafeInteger(json.features?.n_mels))
+    throw new Error("model.json: features.n_mels must be a whole number");
+  const { classes, features, epoch, settings, metrics } = json;
+  const weights = takeWeights(facts, graphOf(json));
+  return { classes, features, epoch, settings, metrics, weights };
+}
+
+function graphOf({ classes, features }: Pick<AudioCheckpoint, "classes" | "features">): Graph {
+  return audioCnnGraph({ mels: features.n_mels, classes: classes.length });
+}
+
+/**
+ * As an .onnx file. Inputs: `audio_frames` [batch, frames, mels], dB, and `audio_mask` [batch, frames], 1 within a clip; outputs:
+ * `probabilities` and `logits` [batch, classes], `embeddings` [batch, 128].
+ */
+function exportAudioCnn(checkpoint: AudioCheckpoint): Uint8Array {
+  const { classes, features, weights } = checkpoint;
+  const graph = graphOf(checkpoint);
+  return exportGraph(graph, weights, {
+    name: KIND,
+    outputs: [
+      { name: "probabilities", layer: graph.output, softmax: true },
+      { name: "logits", layer: graph.output },
+      { name: "embeddings", layer: AUDIO_EMBEDDING },
+    ],
+    metadata: {
+      format: "emotion-service onnx",
+      format_version: "1",
+      created_by: CREATED_BY,
+      kind: KIND,
+      classes: JSON.stringify(classes),
+      features: stableJson(features),
+      weights_sha256: hashOfWeights(graph, weights),
+    },
+    createdBy: CREATED_BY,
+  });
+}

@@ -1,0 +1,149 @@
+import type { LogMelConfig } from "@emotion-service/core/audio/logMelConfig";
+import { UserError, throwIfAborted } from "@emotion-service/core/errors";
+import { stableJson } from "@emotion-service/core/hdf5/encoder";
+import { findDataset, readH5 } from "@emotion-service/core/hdf5/file";
+import { readPreprocessedAudio } from "@emotion-service/core/hdf5/preprocessedAudio";
+import { EMOTIONS, factsOf } from "@emotion-service/core/labels";
+import { writeAudioCheckpoint } from "@emotion-service/core/model/audioCheckpoint";
+import { audioCnnGraph, createAudioCnn } from "@emotion-service/core/model/audioCnn";
+import {
+  type ClipBatch,
+  type Clips,
+  bandStatistics,
+  clipsInMemory,
+  withoutPadding,
+} from "@emotion-service/core/model/clips";
+import { type Weights, initialWeights } from "@emotion-service/core/model/graph";
+import type { RowSource } from "@emotion-service/core/model/rowSource";
+import {
+  type Choice,
+  type ChooseOptions,
+  type RowIndex,
+  chooseSets,
+  noUsableRow,
+  tellLeftOut,
+} from "./chooseRows.ts";
+import type { Plan } from "./plan.ts";
+
+/** A file of audio-preprocess, in memory. */
+interface ClipFile extends RowIndex {
+  readonly config: LogMelConfig;
+  readonly clips: Clips;
+}
+
+/** Whether a file holds log-mel clips, as audio-preprocess writes them, in place of embeddings. */
+export function holdsClips(path: string, flag: string): Promise<boolean> {
+  return readH5(
+    path,
+    flag,
+    (file) =>
+      findDataset(file, "features/paths") !== undefined &&
+      findDataset(file, "features/labels") !== undefined,
+  );
+}
+
+/** Log-mel clips, and the audio_cnn that learns from them. */
+export async function planAudioCnn(options: ChooseOptions): Promise<Plan<ClipBatch>> {
+  requireAudio(options);
+  const { train, val, test, classes } = await chooseSets(options, {
+    read: (path, flag) => readClips(path, flag, options),
+    requireSame: requireSameFeatures,
+  });
+  const { config, clips } = train.index;
+  const shape = { mels: config.n_mels, classes: classes.length };
+  const statistics = bandStatistics(clips, train.rows);
+  const sourceOf = ({ index, rows }: Choice<ClipFile>): RowSource<ClipBatch> => {
+    const classIds = new Int32Array(index.rows).fill(-1);
+    for (const row of rows) classIds[row] = classes.indexOf(EMOTIONS[index.emotions[row] ?? 0]!);
+    return clipsInMemory(index.clips, classIds, classes.length);
+  };
+  return {
+    classes,
+    modalities: ["audio"],
+    matchBy: train.index.matchBy,
+    train: sourceOf(train),
+    val: sourceOf(val),
+    test: test && sourceOf(test),
+    initialWeights: (random) => {
+      const weights: Weights = initialWeights(audioCnnGraph(shape), random);
+      for (const name of ["mean", "deviation"] as const)
+        weights.set(`audio.${name}`, { shape: [config.n_mels], data: statistics[name] });
+      return weights;
+    },
+    create: (tf, weights) => createAudioCnn(tf, shape, weights),
+    write: (folder, saved) => writeAudioCheckpoint(folder, { classes, features: config, ...saved }),
+    conditions: {},
+  };
+}
+
+function requireAudio({ trainH5, modalities, preferPairsBase }: ChooseOptions): void {
+  if (modalities.includes("image"))
+    throw new UserError(
+      "E_FLAG",
+      `--modalities ${modalities.length === 2 ? "both" : "image"}: must be audio, as ${trainH5} holds log-mel clips of sound alone`,
+      { hint: "use --modalities audio, or name a file of pair" },
+    );
+  if (preferPairsBase !== undefined)
+    throw new UserError(
+      "E_FLAG",
+      `--prefer_pairs_base ${preferPairsBase}: is for pairs, ${trainH5} holds log-mel clips`,
+      { hint: "leave it out" },
+    );
+}
+
+/** Each block of the network halves the bands. */
+const BANDS = 16;
+
+function requireBands({ n_mels: mels }: LogMelConfig, name: string): void {
+  if (mels % BANDS !== 0)
+    throw new UserError(
+      "E_LAYOUT",
+      `${name}: n_mels must be a multiple of ${BANDS} for audio_cnn, is ${mels}`,
+      { hint: "make it again with audio-preprocess --n_mels 64" },
+    );
+}
+
+function requireSameFeatures(train: ClipFile, other: ClipFile): void {
+  const [expected, actual] = [stableJson(train.config), stableJson(other.config)];
+  if (expected !== actual)
+    throw new UserError(
+      "E_SETTINGS",
+      `${other.path}: must be made with the feature settings of ${train.path}, ${expected}, has ${actual}`,
+      { hint: "make it again with the same flags of audio-preprocess" },
+    );
+}
+
+async function readClips(
+  path: string,
+  flag: string,
+  { onNotice, signal }: ChooseOptions,
+): Promise<Choice<ClipFile>> {
+  const file = await readPreprocessedAudio(path, flag, ({ config, paths }, rows) => {
+    requireBands(config, `${flag} ${path}`);
+    const frames: Float32Array[] = [];
+    const emotions = new Int8Array(paths.length);
+    for (const row of rows) {
+      throwIfAborted(signal);
+      emotions[frames.length] = EMOTIONS.findIndex((emotion) => emotion === row.label);
+      frames.push(withoutPadding(row.features, row.frames, config.n_mels));
+    }
+    const speakers = paths.map((name) => factsOf(name).speaker ?? name);
+    const groupNames = [...new Set(speakers)];
+    const idOf = new Map(groupNames.map((name, id) => [name, id]));
+    return {
+      path,
+      rows: paths.length,
+      emotions,
+      groups: Int32Array.from(speakers, (name) => idOf.get(name) ?? 0),
+      groupNames,
+      matchBy: "",
+      config,
+      clips: { mels: config.n_mels, frames },
+    };
+  });
+  const usable = Int32Array.from(file.emotions.keys()).filter((row) => file.emotions[row] !== -1);
+  tellLeftOut(path, { "no emotion label": file.rows - usable.length }, onNotice);
+  if (usable.length === 0)
+    throw noUsableRow(`${flag} ${path}`, file.rows, "its labels must be emotions");
+  return { index: file, rows: usable };
+}
