@@ -1,22 +1,30 @@
 import { join } from "node:path";
-import { audioStats } from "@emotion-service/core/audio/audioStats";
+import { type TrainedAudio, loadAudioEncoder } from "@emotion-service/core/audio/audioEncoder";
 import { openSound } from "@emotion-service/core/audio/decode";
 import { createLogMelExtractor } from "@emotion-service/core/audio/logMel";
-import { type LogMelConfig } from "@emotion-service/core/audio/logMelConfig";
+import { DEFAULT_LOG_MEL } from "@emotion-service/core/audio/logMelConfig";
 import { serveJobs } from "@emotion-service/core/workers/serve";
 
 export interface AudioSettings {
   readonly folder: string;
-  readonly config: LogMelConfig;
+  /** undefined: audio_stats, at the default feature settings */
+  readonly trained: TrainedAudio | undefined;
 }
 
+/** Each worker has a core of its own. */
+const THREADS = 1;
+
 serveJobs<AudioSettings, string, Float32Array | undefined>(
-  ({ folder, config }) => {
-    const extract = createLogMelExtractor(config);
+  ({ folder, trained }) => {
+    const options = { trained, config: DEFAULT_LOG_MEL, threads: THREADS };
+    const loaded = loadAudioEncoder(options).then((encoder) => ({
+      encoder,
+      extract: createLogMelExtractor(encoder.config),
+    }));
     return async (path) => {
+      const { encoder, extract } = await loaded;
       const { features, frames, silent } = await extract(await openSound(join(folder, path)));
-      if (silent) return undefined;
-      return audioStats(features, config.n_mels, frames, config.hop_length / config.sr);
+      return silent ? undefined : encoder.embed(features, frames);
     };
   },
   (embedding) => (embedding === undefined ? [] : [embedding.buffer as ArrayBuffer]),

@@ -25,12 +25,12 @@ export function createProgram(io: CliIo) {
     .requiredOption("--out_h5 <file>", "output HDF5 file")
     .option(
       "--model <name>",
-      "encoder: auto (face for pictures, audio_stats for sound), face, resnet18, audio_stats, or an .onnx file that takes pictures",
+      "encoder: auto (face for pictures, audio_stats for sound), face, resnet18, audio_stats, audio_cnn, or an .onnx file that takes pictures",
       "auto",
     )
     .option(
       "--weights <file>",
-      "resnet18: a state dict of PyTorch (.pth, .safetensors), or random (default: the published one, from a cache or downloaded once)",
+      "resnet18: a state dict of PyTorch (.pth, .safetensors), or random (default: the published one, from a cache or downloaded once); audio_cnn: the folder of a trained one",
     )
     .addOption(
       new Option("--device <device>", "resnet18, .onnx: what the network runs on; auto is cpu")

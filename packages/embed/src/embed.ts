@@ -1,4 +1,5 @@
 import { dirname, join } from "node:path";
+import type { TrainedAudio } from "@emotion-service/core/audio/audioEncoder";
 import type { Device } from "@emotion-service/core/devices";
 import { UserError } from "@emotion-service/core/errors";
 import {
@@ -36,9 +37,9 @@ export interface EmbedOptions extends EmbedRun {
   readonly audioH5: string | undefined;
   readonly audioDir: string | undefined;
   readonly outH5: string;
-  /** auto, face, resnet18, an .onnx file, audio_stats; others come with an error that says why not */
+  /** auto, face, resnet18, an .onnx file, audio_stats, audio_cnn */
   readonly model: string;
-  /** Of resnet18: a file, "random", or undefined for the published ones. */
+  /** Of resnet18: a file, "random", or undefined for the published ones. Of audio_cnn: the folder of a trained one. */
   readonly weights: string | undefined;
   /** What resnet18 or an .onnx file runs on. */
   readonly device: Device;
@@ -115,35 +116,36 @@ function chooseInput(options: EmbedOptions): Input {
       run: () => run(imagesDir, paths, options),
     };
   }
-  refuseNetworkFlags(options, chooseModel(options.model, ["audio_stats"], "sound"));
+  const model = chooseModel(options.model, ["audio_stats", "audio_cnn"], "sound");
+  refuseNetworkFlags(options, model);
+  const trained = model === "audio_cnn" ? requireTrained(options.weights) : undefined;
   if (audioDir !== undefined) {
     const paths = listFiles(audioDir, AUDIO_EXTENSIONS, "--audio_dir");
     return {
       files: paths.map((path) => join(audioDir, path)),
-      run: () => embedAudioFiles(audioDir, paths, options),
+      run: () => embedAudioFiles(audioDir, paths, trained, options),
     };
   }
   const file = audioH5 ?? "";
-  return { files: [file], run: () => embedAudioFeatures(file, options) };
+  return { files: [file], run: () => embedAudioFeatures(file, trained, options) };
 }
 
 function isOnnx(model: string): boolean {
   return extensionOf(model) === ".onnx";
 }
 
-/** Models that the pipeline knows by name and that this version does not have. */
-const NOT_YET: Readonly<Record<string, string>> = { audio_cnn: "audio_stats" };
+/** The folder of a trained audio_cnn: a random, untrained network would be no help. */
+function requireTrained(weights: string | undefined): TrainedAudio {
+  if (weights !== undefined) return { folder: weights, flag: "--weights" };
+  throw new UserError("E_FLAG", "--model audio_cnn: needs --weights, the folder of a trained one", {
+    hint: "train one with train-multimodal --modalities audio, and name its saved_models/multimodal_best; or use --model audio_stats",
+  });
+}
 
 /** The model asked for, of those for this input; auto is the first. */
 function chooseModel(model: string, models: readonly [string, ...string[]], input: string): string {
   if (model === "auto") return models[0];
   if (models.includes(model)) return model;
-  if (NOT_YET[model] !== undefined)
-    throw new UserError(
-      "E_UNAVAILABLE",
-      `--model ${model}: this version cannot run it (a random, untrained network would be no help)`,
-      { hint: `use --model ${NOT_YET[model] ?? models[0]}` },
-    );
   throw new UserError(
     "E_FLAG",
     `--model ${model}: must be ${models.join(" or ")} (or auto) for ${input}${input === "pictures" ? ", or an .onnx file" : ""}`,
@@ -156,7 +158,8 @@ function refuseNetworkFlags({ weights, device }: EmbedOptions, model: string): v
     new UserError("E_FLAG", `${flag}: is for --model ${models}, the model is ${model}`, {
       hint: "leave the flag out, or name that model",
     });
-  if (weights !== undefined && model !== "resnet18") throw refused("--weights", "resnet18");
+  if (weights !== undefined && model !== "resnet18" && model !== "audio_cnn")
+    throw refused("--weights", "resnet18 or audio_cnn");
   const takesDevice = model === "resnet18" || model === "onnx";
   if (device !== "auto" && device !== "cpu" && !takesDevice)
     throw refused(`--device ${device}`, "resnet18 or an .onnx file");

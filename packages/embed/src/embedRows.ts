@@ -1,10 +1,10 @@
-import { audioStats, audioStatsEncoder } from "@emotion-service/core/audio/audioStats";
-import { DEFAULT_LOG_MEL } from "@emotion-service/core/audio/logMelConfig";
+import { type TrainedAudio, loadAudioEncoder } from "@emotion-service/core/audio/audioEncoder";
+import { DEFAULT_LOG_MEL, type LogMelConfig } from "@emotion-service/core/audio/logMelConfig";
 import type { OnProgress } from "@emotion-service/core/cli/progress";
-import { throwIfAborted } from "@emotion-service/core/errors";
+import { UserError, throwIfAborted } from "@emotion-service/core/errors";
 import type { FaceCrop } from "@emotion-service/core/face/faceCrop";
 import { faceEncoderInfo } from "@emotion-service/core/face/faceEncoder";
-import type { EncoderInfo } from "@emotion-service/core/hdf5/encoder";
+import { type EncoderInfo, stableJson } from "@emotion-service/core/hdf5/encoder";
 import { readPreprocessedAudio } from "@emotion-service/core/hdf5/preprocessedAudio";
 import { factsOf } from "@emotion-service/core/labels";
 import { mapInWorkers } from "@emotion-service/core/workers/pool";
@@ -81,18 +81,24 @@ export async function embedImages(
   return { encoder, rows };
 }
 
-/** Audio files (relative paths) → audio_stats at the default feature settings, in worker threads. */
+/** Audio files (relative paths) → embeddings, in worker threads; audio_stats is of the default feature settings. */
 export async function embedAudioFiles(
   folder: string,
   paths: readonly string[],
+  trained: TrainedAudio | undefined,
   options: EmbedRun,
 ): Promise<Embedded> {
-  const settings: AudioSettings = { folder, config: DEFAULT_LOG_MEL };
+  // Here too, so that a model which cannot be loaded is an error, and not one of each file.
+  const { onNotice } = options;
+  const encoder = await loadAudioEncoder({ trained, config: DEFAULT_LOG_MEL, onNotice });
+  await encoder.dispose();
+  const settings: AudioSettings = { folder, trained };
   const outcomes = mapInWorkers<string, Float32Array | undefined>(paths, {
     script: new URL("audioWorker.js", import.meta.url),
     settings,
     workers: options.workers,
     signal: options.signal,
+    nativeCode: trained !== undefined,
   });
   const rows: EmbeddedRow[] = [];
   for await (const outcome of outcomes) {
@@ -105,23 +111,39 @@ export async function embedAudioFiles(
     });
     options.onProgress?.(rows.length, paths.length, "files");
   }
-  return { encoder: audioStatsEncoder(DEFAULT_LOG_MEL), rows };
+  return { encoder: encoder.info, rows };
 }
 
-/** Preprocessed audio → audio_stats; labels are the file's own. */
-export async function embedAudioFeatures(file: string, options: EmbedRun): Promise<Embedded> {
-  return readPreprocessedAudio(file, "--audio_h5", ({ config, paths }, features) => {
+/**
+ * Preprocessed audio → embeddings; labels are the file's own.
+ * @throws UserError E_SETTINGS when it was made with other settings than a trained network takes
+ */
+export async function embedAudioFeatures(
+  file: string,
+  trained: TrainedAudio | undefined,
+  options: EmbedRun,
+): Promise<Embedded> {
+  return readPreprocessedAudio(file, "--audio_h5", async ({ config, paths }, features) => {
+    const encoder = await loadAudioEncoder({ trained, config, onNotice: options.onNotice });
+    requireSameFeatures(`--audio_h5 ${file}`, config, encoder.config);
     const rows: EmbeddedRow[] = [];
-    for (const row of features) {
+    for (const { features: cells, frames, path, label } of features) {
       throwIfAborted(options.signal);
-      const { features: cells, frames, path, label } = row;
       const silent = cells.every((decibels) => decibels === 0);
-      const embedding = silent
-        ? undefined
-        : audioStats(cells, config.n_mels, frames, config.hop_length / config.sr);
+      const embedding = silent ? undefined : await encoder.embed(cells, frames);
       rows.push({ path, label, embedding, cause: silent ? SILENT : "" });
       options.onProgress?.(rows.length, paths.length, "clips");
     }
-    return { encoder: audioStatsEncoder(config), rows };
+    await encoder.dispose();
+    return { encoder: encoder.info, rows };
   });
+}
+
+function requireSameFeatures(name: string, found: LogMelConfig, wanted: LogMelConfig): void {
+  if (stableJson(found) === stableJson(wanted)) return;
+  throw new UserError(
+    "E_SETTINGS",
+    `${name}: must be made with the feature settings that the network was trained on, ${stableJson(wanted)}, has ${stableJson(found)}`,
+    { hint: "make it again with these flags of audio-preprocess" },
+  );
 }

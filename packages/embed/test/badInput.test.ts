@@ -113,7 +113,7 @@ describe("refused, with a cause, and nothing left behind", () => {
       "weights for another model",
       ["--images_dir", "broken", "--weights", "random", ...out],
       2,
-      /--weights: is for --model resnet18, the model is face/,
+      /--weights: is for --model resnet18 or audio_cnn, the model is face/,
     ],
     [
       "a device for another model",
@@ -128,10 +128,10 @@ describe("refused, with a cause, and nothing left behind", () => {
       /text\.ONNX: is not a whole ONNX model/,
     ],
     [
-      "audio_cnn",
+      "audio_cnn that nobody trained",
       ["--audio_h5", "other.h5", "--model", "audio_cnn", ...out],
-      1,
-      /this version cannot run it[^]*use --model audio_stats/,
+      2,
+      /--model audio_cnn: needs --weights[^]*train one with train-multimodal --modalities audio/,
     ],
     [
       "an output below a file",

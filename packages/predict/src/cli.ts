@@ -25,6 +25,10 @@ export function createProgram(io: CliIo) {
       "for models trained on resnet18 or .onnx embeddings: the weights or the .onnx file that embed had (default: resnet18's published ones, from a cache or downloaded once)",
     )
     .option(
+      "--audio_weights <folder>",
+      "for models trained on audio_cnn embeddings: the folder of the trained network that embed had",
+    )
+    .option(
       "--csv <file>",
       "also write a row an input: path, emotion, confidence, prob_<name>…, anomaly_score, anomaly_flag",
     )
@@ -56,6 +60,7 @@ export function createProgram(io: CliIo) {
         top: flags.top,
         fps: flags.fps,
         weights: flags.weights,
+        audioWeights: flags.audio_weights,
         env: process.env,
         onProgress: progress.report,
         onNotice: (line) => {

@@ -1,3 +1,4 @@
+import type { TrainedAudio } from "@emotion-service/core/audio/audioEncoder";
 import type { LogMelConfig } from "@emotion-service/core/audio/logMelConfig";
 import { UserError, causeOf, throwIfAborted } from "@emotion-service/core/errors";
 import type { RgbImage } from "@emotion-service/core/face/image";
@@ -27,10 +28,15 @@ export interface InputEncoders {
 /** Frames of a video that go through the network at once. */
 const FRAMES_AT_ONCE = 16;
 
+export interface InputEncoderOptions extends ImageEncoderOptions {
+  /** The folder of the audio_cnn that made the embeddings. */
+  readonly audioWeights?: string | undefined;
+}
+
 /** Encoders, and the code of their modality, load when the first input needs them. */
 export function createInputEncoders(
   encoders: { readonly image?: EncoderInfo; readonly audio?: EncoderInfo },
-  options: ImageEncoderOptions,
+  options: InputEncoderOptions,
 ): InputEncoders {
   let image: Promise<ImageEncoder> | undefined;
   let sound: Promise<(path: string) => Promise<Embedded>> | undefined;
@@ -44,7 +50,7 @@ export function createInputEncoders(
     },
     audio: async (path) => {
       if (encoders.audio === undefined) return NOT_USED;
-      const embed = await (sound ??= createAudioEncoder(encoders.audio));
+      const embed = await (sound ??= createAudioEncoder(encoders.audio, options));
       return unlessBroken(() => embed(path));
     },
     videoFaces: async (path, fps, signal) => {
@@ -78,25 +84,42 @@ async function requireImageEncoder(
   return encoder;
 }
 
-async function createAudioEncoder(info: EncoderInfo): Promise<(path: string) => Promise<Embedded>> {
+async function createAudioEncoder(
+  info: EncoderInfo,
+  { audioWeights, onNotice }: InputEncoderOptions,
+): Promise<(path: string) => Promise<Embedded>> {
   const { audio: config } = JSON.parse(info.featureConfig) as { audio?: LogMelConfig };
-  if (info.model !== "audio_stats" || config === undefined) throw cannotEmbed("audio", info);
-  const [{ audioStats, audioStatsEncoder }, { openSound }, { createLogMelExtractor }] =
-    await Promise.all([
-      import("@emotion-service/core/audio/audioStats"),
-      import("@emotion-service/core/audio/decode"),
-      import("@emotion-service/core/audio/logMel"),
-    ]);
-  requireSameEncoder(info, audioStatsEncoder(config), THIS_INSTALL);
+  if (!["audio_stats", "audio_cnn"].includes(info.model) || config === undefined)
+    throw cannotEmbed("audio", info);
+  const trained = info.model === "audio_cnn" ? requireTrained(info, audioWeights) : undefined;
+  const [{ loadAudioEncoder }, { openSound }, { createLogMelExtractor }] = await Promise.all([
+    import("@emotion-service/core/audio/audioEncoder"),
+    import("@emotion-service/core/audio/decode"),
+    import("@emotion-service/core/audio/logMel"),
+  ]);
+  const encoder = await loadAudioEncoder({ trained, config, onNotice });
+  const actual = trained === undefined ? THIS_INSTALL.actual : `${AUDIO_WEIGHTS} ${audioWeights}`;
+  requireSameEncoder(info, encoder.info, { ...THIS_INSTALL, actual });
   const extract = createLogMelExtractor(config);
   return async (path) => {
     const { features, frames, silent, durationSeconds } = await extract(await openSound(path));
     if (silent) return { embedding: undefined, cause: "the sound is silent: every sample is zero" };
-    const embedding = audioStats(features, config.n_mels, frames, config.hop_length / config.sr);
+    const embedding = await encoder.embed(features, frames);
     const { fixed_duration: fixed } = config;
     const used = fixed > 0 ? Math.min(durationSeconds, fixed) : durationSeconds;
     return { embedding, facts: { duration_seconds: durationSeconds, used_seconds: used } };
   };
+}
+
+const AUDIO_WEIGHTS = "--audio_weights";
+
+function requireTrained(info: EncoderInfo, folder: string | undefined): TrainedAudio {
+  if (folder !== undefined) return { folder, flag: AUDIO_WEIGHTS };
+  throw new UserError(
+    "E_SETTINGS",
+    `the model was trained on audio_cnn embeddings with the weights of SHA-256 ${info.weightsSha256}`,
+    { hint: `name the folder that embed had as --weights with ${AUDIO_WEIGHTS}` },
+  );
 }
 
 function cannotEmbed(modality: string, info: EncoderInfo | undefined): UserError {

@@ -31,6 +31,8 @@ export interface PredictOptions {
   readonly fps: number;
   /** The resnet18 or .onnx file that made the embeddings; undefined where it can be found, or is not needed. */
   readonly weights: string | undefined;
+  /** The folder of the audio_cnn that made the embeddings; undefined where none did. */
+  readonly audioWeights: string | undefined;
   /** Where caches of weights lie is in the environment. */
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly onProgress?: OnProgress;
@@ -60,7 +62,7 @@ export async function predict(options: PredictOptions): Promise<Prediction | Pre
   return withOutputs(async (outputs) => {
     const csv = options.csv === undefined ? undefined : outputs.stage(options.csv);
     const models = await loadModels(options.multimodal, options.isolation, options.onNotice);
-    refuseUnusedWeights(options.weights, models);
+    refuseUnusedWeights(options, models);
     const result = await predictInputs(inputs, models, options).finally(() =>
       models.classifier?.dispose(),
     );
@@ -72,14 +74,21 @@ export async function predict(options: PredictOptions): Promise<Prediction | Pre
 }
 
 /** A flag that the models do not heed must not look as if it did. */
-function refuseUnusedWeights(weights: string | undefined, { encoders }: Models): void {
-  const used = encoders.image?.model;
-  if (weights === undefined || (used !== undefined && FILE_ENCODERS.includes(used))) return;
-  throw new UserError(
-    "E_FLAG",
-    `--weights: is for models trained on resnet18 or .onnx embeddings, the encoder of pictures is ${used ?? "none"}`,
-    { hint: "leave the flag out" },
-  );
+function refuseUnusedWeights(
+  { weights, audioWeights }: Pick<PredictOptions, "weights" | "audioWeights">,
+  { encoders }: Models,
+): void {
+  const refused = (flag: string, models: string, kind: string, used: string | undefined) =>
+    new UserError(
+      "E_FLAG",
+      `${flag}: is for models trained on ${models} embeddings, the encoder of ${kind} is ${used ?? "none"}`,
+      { hint: "leave the flag out" },
+    );
+  const [image, audio] = [encoders.image?.model, encoders.audio?.model];
+  if (weights !== undefined && !(image !== undefined && FILE_ENCODERS.includes(image)))
+    throw refused("--weights", "resnet18 or .onnx", "pictures", image);
+  if (audioWeights !== undefined && audio !== "audio_cnn")
+    throw refused("--audio_weights", "audio_cnn", "sound", audio);
 }
 
 async function predictInputs(

@@ -8,7 +8,8 @@ import type { Learner } from "./trainClassifier.ts";
 
 /** Filters of each block; a block halves time and frequency. */
 const FILTERS = [16, 32, 64, 128];
-const EMBEDDING = 128;
+/** Values of a clip's embedding. */
+export const EMBEDDING_DIM = 128;
 const DROPOUT = 0.3;
 const KERNEL = {
   size: [3, 3],
@@ -55,7 +56,7 @@ export function audioCnnGraph({ mels, classes }: AudioCnnShape): Graph {
   const left = mels / every;
   x = net.reshape("sequence", x, [null, null, left * (FILTERS.at(-1) ?? 0)]); // [B, T / 16, M / 16 · F]
   x = net.meanTime("mean", x, mask, every); // [B, M / 16 · F]
-  x = net.relu(AUDIO_EMBEDDING, net.dense("embedding", x, EMBEDDING)); // [B, 128]
+  x = net.relu(AUDIO_EMBEDDING, net.dense("embedding", x, EMBEDDING_DIM)); // [B, 128]
   x = net.dropout("embedding.dropout", x, DROPOUT);
   return net.build(net.dense("classes", x, classes));
 }

@@ -1,0 +1,48 @@
+import type { EncoderInfo } from "../hdf5/encoder.ts";
+import { audioStats, audioStatsEncoder } from "./audioStats.ts";
+import type { LogMelConfig } from "./logMelConfig.ts";
+
+/** What turns log-mel into embeddings. */
+export interface AudioEncoder {
+  readonly info: EncoderInfo;
+  /** How the log-mel that it takes is made. */
+  readonly config: LogMelConfig;
+  /** @param features [n_mels, frames] row-major, dB */
+  embed(features: Float32Array, frames: number): Float32Array | Promise<Float32Array>;
+  dispose(): Promise<void>;
+}
+
+/** A trained audio_cnn: its folder, and the flag that named it. */
+export interface TrainedAudio {
+  readonly folder: string;
+  readonly flag: string;
+}
+
+export interface AudioEncoderOptions {
+  /** undefined: audio_stats */
+  readonly trained: TrainedAudio | undefined;
+  /** Of audio_stats; a trained network has its own. */
+  readonly config: LogMelConfig;
+  /** Of a run of the network: as many as the machine has cores unless said. */
+  readonly threads?: number;
+  readonly onNotice?: ((line: string) => void) | undefined;
+}
+
+/** @throws UserError when the trained network's folder is missing, damaged, or another kind of model */
+export async function loadAudioEncoder({
+  trained,
+  config,
+  ...options
+}: AudioEncoderOptions): Promise<AudioEncoder> {
+  if (trained !== undefined) {
+    const { loadAudioCnnEncoder } = await import("./audioCnnEncoder.ts");
+    return loadAudioCnnEncoder(trained.folder, trained.flag, options);
+  }
+  const secondsPerFrame = config.hop_length / config.sr;
+  return {
+    info: audioStatsEncoder(config),
+    config,
+    embed: (features, frames) => audioStats(features, config.n_mels, frames, secondsPerFrame),
+    dispose: () => Promise.resolve(),
+  };
+}
