@@ -5,7 +5,7 @@ import { findDataset, readH5 } from "@emotion-service/core/hdf5/file";
 import { readPreprocessedAudio } from "@emotion-service/core/hdf5/preprocessedAudio";
 import { EMOTIONS, factsOf } from "@emotion-service/core/labels";
 import { writeAudioCheckpoint } from "@emotion-service/core/model/audioCheckpoint";
-import { audioCnnGraph, createAudioCnn } from "@emotion-service/core/model/audioCnn";
+import { createAudioCnn, initialAudioCnn } from "@emotion-service/core/model/audioCnn";
 import {
   type ClipBatch,
   type Clips,
@@ -13,7 +13,6 @@ import {
   clipsInMemory,
   withoutPadding,
 } from "@emotion-service/core/model/clips";
-import { type Weights, initialWeights } from "@emotion-service/core/model/graph";
 import type { RowSource } from "@emotion-service/core/model/rowSource";
 import {
   type Choice,
@@ -44,7 +43,6 @@ export function holdsClips(path: string, flag: string): Promise<boolean> {
 
 /** Log-mel clips, and the audio_cnn that learns from them. */
 export async function planAudioCnn(options: ChooseOptions): Promise<Plan<ClipBatch>> {
-  requireAudio(options);
   const { train, val, test, classes } = await chooseSets(options, {
     read: (path, flag) => readClips(path, flag, options),
     requireSame: requireSameFeatures,
@@ -64,19 +62,15 @@ export async function planAudioCnn(options: ChooseOptions): Promise<Plan<ClipBat
     train: sourceOf(train),
     val: sourceOf(val),
     test: test && sourceOf(test),
-    initialWeights: (random) => {
-      const weights: Weights = initialWeights(audioCnnGraph(shape), random);
-      for (const name of ["mean", "deviation"] as const)
-        weights.set(`audio.${name}`, { shape: [config.n_mels], data: statistics[name] });
-      return weights;
-    },
+    initialWeights: (random) => initialAudioCnn(shape, statistics, random),
     create: (tf, weights) => createAudioCnn(tf, shape, weights),
     write: (folder, saved) => writeAudioCheckpoint(folder, { classes, features: config, ...saved }),
     conditions: {},
   };
 }
 
-function requireAudio({ trainH5, modalities, preferPairsBase }: ChooseOptions): void {
+/** @throws UserError E_FLAG where a flag asks for what clips do not have */
+export function requireSoundAlone({ trainH5, modalities, preferPairsBase }: ChooseOptions): void {
   if (modalities.includes("image"))
     throw new UserError(
       "E_FLAG",
@@ -118,13 +112,18 @@ async function readClips(
   flag: string,
   { onNotice, signal }: ChooseOptions,
 ): Promise<Choice<ClipFile>> {
+  let silents = 0;
   const file = await readPreprocessedAudio(path, flag, ({ config, paths }, rows) => {
     requireBands(config, `${flag} ${path}`);
     const frames: Float32Array[] = [];
     const emotions = new Int8Array(paths.length);
     for (const row of rows) {
       throwIfAborted(signal);
-      emotions[frames.length] = EMOTIONS.findIndex((emotion) => emotion === row.label);
+      const silent = row.features.every((decibels) => decibels === 0);
+      silents += Number(silent);
+      emotions[frames.length] = silent
+        ? -1
+        : EMOTIONS.findIndex((emotion) => emotion === row.label);
       frames.push(withoutPadding(row.features, row.frames, config.n_mels));
     }
     const speakers = paths.map((name) => factsOf(name).speaker ?? name);
@@ -142,7 +141,8 @@ async function readClips(
     };
   });
   const usable = Int32Array.from(file.emotions.keys()).filter((row) => file.emotions[row] !== -1);
-  tellLeftOut(path, { "no emotion label": file.rows - usable.length }, onNotice);
+  const unlabelled = file.rows - usable.length - silents;
+  tellLeftOut(path, { "no emotion label": unlabelled, silent: silents }, onNotice);
   if (usable.length === 0)
     throw noUsableRow(`${flag} ${path}`, file.rows, "its labels must be emotions");
   return { index: file, rows: usable };

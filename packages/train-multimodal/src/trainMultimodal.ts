@@ -14,7 +14,7 @@ import {
   trainClassifier,
 } from "@emotion-service/core/model/trainClassifier";
 import { createRandom } from "@emotion-service/core/random";
-import { holdsClips, planAudioCnn } from "./audioPlan.ts";
+import { holdsClips, planAudioCnn, requireSoundAlone } from "./audioPlan.ts";
 import { planFusion } from "./fusionPlan.ts";
 import type { Measure, Plan, Saved } from "./plan.ts";
 import type { ReadOptions } from "./readSets.ts";
@@ -37,9 +37,11 @@ export interface TrainMultimodalOptions extends Omit<ReadOptions, "seed"> {
  * measure the best.
  */
 export async function trainMultimodal(options: TrainMultimodalOptions): Promise<TrainReport> {
-  const tensorFlow = await chooseBackend(options);
   const reading: ReadOptions = { ...options, seed: options.settings.seed };
-  return (await holdsClips(options.trainH5, "--train_h5"))
+  const hasClips = await holdsClips(options.trainH5, "--train_h5");
+  if (hasClips) requireSoundAlone(reading);
+  const tensorFlow = await chooseBackend(options);
+  return hasClips
     ? trainPlan(await planAudioCnn(reading), tensorFlow, options)
     : trainPlan(await planFusion(reading, options.modalityDropout), tensorFlow, options);
 }

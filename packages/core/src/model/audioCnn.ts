@@ -2,7 +2,7 @@ import type { Tensor2D } from "@tensorflow/tfjs";
 import { type Augmentation, augmentClips } from "./augmentClips.ts";
 import type { Tf } from "./backend.ts";
 import type { ClipBatch } from "./clips.ts";
-import { type Graph, type Weights, createGraphBuilder } from "./graph.ts";
+import { type Graph, type Weights, createGraphBuilder, initialWeights } from "./graph.ts";
 import { createNetwork } from "./network.ts";
 import type { Learner } from "./trainClassifier.ts";
 
@@ -59,6 +59,18 @@ export function audioCnnGraph({ mels, classes }: AudioCnnShape): Graph {
   x = net.relu(AUDIO_EMBEDDING, net.dense("embedding", x, EMBEDDING_DIM)); // [B, 128]
   x = net.dropout("embedding.dropout", x, DROPOUT);
   return net.build(net.dense("classes", x, classes));
+}
+
+/** The weights before the first step; the bands are standardised by `statistics`, [mels] each. */
+export function initialAudioCnn(
+  shape: AudioCnnShape,
+  statistics: Readonly<Record<"mean" | "deviation", Float32Array>>,
+  random: () => number,
+): Weights {
+  const weights = initialWeights(audioCnnGraph(shape), random);
+  for (const name of ["mean", "deviation"] as const)
+    weights.set(`audio.${name}`, { shape: [shape.mels], data: statistics[name] });
+  return weights;
 }
 
 /** What a training changes its clips by, measured on CREMA-D with speakers apart. */

@@ -1,27 +1,26 @@
 /**
  * How well audio_cnn knows emotions of speakers that it has not heard: k-fold cross-validation with speakers apart.
  *
- *     node --import tsx scripts/crossValidateAudioCnn.ts --audio_h5 FILE [--folds 5] [--only 1] [--epochs 40] [--lr 0.001]
+ *     node --import tsx scripts/benchmark/crossValidateAudioCnn.ts --audio_h5 FILE [--folds 5] [--only 1] [--epochs 40] [--lr 0.001]
  *         [--batch_size 64] [--weight_decay 0.01] [--seed 1] [--backend auto]
  *
  * FILE is written by audio-preprocess. Each fold is trained for all epochs and measured after the last: no fold is chosen by the
  * clips that it is measured on. Prints one JSON line a fold, then the mean and the deviation of the macro recall.
  */
 import { parseArgs } from "node:util";
-import { readPreprocessedAudio } from "../packages/core/src/hdf5/preprocessedAudio.ts";
-import { EMOTIONS, factsOf } from "../packages/core/src/labels.ts";
-import { audioCnnGraph, createAudioCnn } from "../packages/core/src/model/audioCnn.ts";
-import { type Tf, loadTensorFlow } from "../packages/core/src/model/backend.ts";
-import { BACKENDS } from "../packages/core/src/model/backendNames.ts";
+import { readPreprocessedAudio } from "../../packages/core/src/hdf5/preprocessedAudio.ts";
+import { EMOTIONS, factsOf } from "../../packages/core/src/labels.ts";
+import { createAudioCnn, initialAudioCnn } from "../../packages/core/src/model/audioCnn.ts";
+import { type Tf, loadTensorFlow } from "../../packages/core/src/model/backend.ts";
+import { BACKENDS } from "../../packages/core/src/model/backendNames.ts";
 import {
   type Clips,
   bandStatistics,
   clipsInMemory,
   withoutPadding,
-} from "../packages/core/src/model/clips.ts";
-import { initialWeights } from "../packages/core/src/model/graph.ts";
-import { evaluate, trainClassifier } from "../packages/core/src/model/trainClassifier.ts";
-import { createRandom, shuffle } from "../packages/core/src/random.ts";
+} from "../../packages/core/src/model/clips.ts";
+import { evaluate, trainClassifier } from "../../packages/core/src/model/trainClassifier.ts";
+import { createRandom, shuffle } from "../../packages/core/src/random.ts";
 
 const { values: flags } = parseArgs({
   options: {
@@ -85,10 +84,7 @@ async function runFold(on: Tf, fold: number): Promise<number> {
   const rows = [...ids.train.keys()].filter((row) => ids.train[row] !== -1);
   const statistics = bandStatistics(clips, rows);
   const shape = { mels: clips.mels, classes: classes.length };
-  const random = createRandom(seed);
-  const weights = initialWeights(audioCnnGraph(shape), random);
-  for (const name of ["mean", "deviation"] as const)
-    weights.set(`audio.${name}`, { shape: [clips.mels], data: statistics[name] });
+  const weights = initialAudioCnn(shape, statistics, createRandom(seed));
   const model = createAudioCnn(on, shape, weights);
   const test = clipsInMemory(clips, ids.test, classes.length);
   const started = performance.now();
