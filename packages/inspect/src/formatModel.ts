@@ -29,9 +29,14 @@ export function formatModel({
         ["weight", "shape", "dtype"],
         ...weights.map(({ name, shape, dtype }) => [name, `[${shape.join(", ")}]`, dtype]),
       ]),
-      `${weights.length} weights, ${parameters} parameters, those of standardisation among them`,
+      `${weights.length} weights, ${parameters} parameters${weights.some(standardises) ? ", those of standardisation among them" : ""}`,
     );
   return [...lines, ...problems.map((problem) => `! ${problem}`)].join("\n");
+}
+
+/** Whether a weight of a network of ours is no learnt one, but of the training set. */
+function standardises({ name }: { readonly name: string }): boolean {
+  return name.endsWith(".deviation");
 }
 
 function factLines(facts: Readonly<Record<string, unknown>>, depth: number): string[] {

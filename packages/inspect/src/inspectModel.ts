@@ -35,13 +35,13 @@ export interface ModelReport {
   readonly problems: readonly string[];
 }
 
-/** Files of other programs, by ending. */
+/** Files that hold a PyTorch state dict, by ending. */
+const STATE_DICTS = [".pth", ".pt", ".safetensors"];
+
+/** Files of other programs that cannot be read, by ending. */
 const OTHER_FORMATS: Readonly<Record<string, string>> = {
-  ".pth": "PyTorch",
-  ".pt": "PyTorch",
   ".joblib": "joblib",
   ".pkl": "pickle",
-  ".onnx": "ONNX",
   ".h5": "HDF5",
   ".hdf5": "HDF5",
 };
@@ -50,10 +50,12 @@ const OTHER_FORMATS: Readonly<Record<string, string>> = {
  * Says what a trained model is.
  * @throws UserError when the path is missing, is of another program, or holds no model.
  */
-export function inspectModel(path: string): ModelReport {
+export async function inspectModel(path: string): Promise<ModelReport> {
   const isFolder = statOf(path)?.isDirectory() === true;
   const jsonPath = isFolder ? join(path, "model.json") : path;
   if (!isFolder) requireFile(path, "<path>");
+  if (!isFolder && STATE_DICTS.includes(extensionOf(path))) return stateDictReport(path);
+  if (!isFolder && extensionOf(path) === ".onnx") return onnxReport(path);
   refuseOtherFormats(path);
   if (statOf(jsonPath) === undefined)
     throw new UserError("E_LAYOUT", `<path> ${path}: is no model folder, it lacks model.json`, {
@@ -85,6 +87,48 @@ function refuseOtherFormats(path: string): void {
           : "name a folder that train-multimodal wrote (multimodal_best) or a file of train-anomaly",
     },
   );
+}
+
+async function stateDictReport(path: string): Promise<ModelReport> {
+  const { readStateDict } = await import("@emotion-service/core/interop/stateDict");
+  const weights = [...(await readStateDict(path, "<path>"))].map(([name, { shape }]) => ({
+    name,
+    shape,
+    dtype: "read as float32",
+  }));
+  const parameters = weights.reduce((sum, { shape }) => sum + product(shape), 0);
+  return { path, kind: "PyTorch state dict", facts: {}, weights, parameters, problems: [] };
+}
+
+/** Its inputs, outputs and metadata; texts that are JSON, such as the classes of our own files, are shown as what they say. */
+async function onnxReport(path: string): Promise<ModelReport> {
+  const [{ readOnnxInfo }, { readWholeFile }] = await Promise.all([
+    import("@emotion-service/core/onnx/readInfo"),
+    import("@emotion-service/core/interop/wholeFile"),
+  ]);
+  const info = readOnnxInfo(readWholeFile(path, "<path>"), path);
+  const values = (list: typeof info.inputs): Json =>
+    Object.fromEntries(list.map(({ name, type, dims }) => [name, `${type} [${dims.join(", ")}]`]));
+  const { inputs, outputs, externalFiles } = info;
+  const metadata = Object.entries(info.metadata).map(([key, text]) => [key, parsed(text)]);
+  const facts = {
+    inputs: values(inputs),
+    outputs: values(outputs),
+    ...(externalFiles.length > 0 && { weights_in: externalFiles }),
+    metadata: Object.fromEntries(metadata) as Json,
+  };
+  const missing = externalFiles.filter((name) => statOf(join(path, "..", name)) === undefined);
+  const problems = missing.map((name) => `${join(path, "..", name)} is missing`);
+  return { path, kind: "ONNX", facts, problems };
+}
+
+function parsed(text: string): unknown {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null ? value : text;
+  } catch {
+    return text;
+  }
 }
 
 type Json = Readonly<Record<string, unknown>>;

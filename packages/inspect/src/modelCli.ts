@@ -10,14 +10,14 @@ export function createProgram(io: CliIo): CommandUnknownOpts {
     )
     .argument(
       "<path>",
-      "a folder of train-multimodal, or an isolation_forest.json of train-anomaly",
+      "a folder of train-multimodal, an isolation_forest.json of train-anomaly, an .onnx file, or a PyTorch state dict (.pth, .pt, .safetensors)",
     )
     .addOption(jsonOption())
     .addOption(quietOption())
     .action(async (path, flags) => {
       const { inspectModel } = await import("./inspectModel.ts");
       const { formatModel } = await import("./formatModel.ts");
-      const report = inspectModel(path);
+      const report = await inspectModel(path);
       io.stdout.write(`${flags.json ? JSON.stringify(report) : formatModel(report)}\n`);
     });
 }

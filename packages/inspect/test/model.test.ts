@@ -117,11 +117,41 @@ describe("an isolation forest", () => {
   });
 });
 
+describe("models of other programs", () => {
+  test("an .onnx file: inputs, outputs and metadata", async () => {
+    const { exitCode, stdout } = await inspect(join(modelFolder(), "model.onnx"));
+    expect(exitCode).toBe(0);
+    expect(stdout).toContain("image_embeddings: float32 [batch, 3]");
+    expect(stdout).toContain("probabilities: float32 [batch, 2]");
+    expect(stdout).toContain("classes: angry, sad");
+    expect(stdout).toContain("kind: fusion");
+  });
+
+  test.each([
+    ["zip.pth", "transposed", "[3, 2]", "20 weights, 99 parameters\n"],
+    ["weights.safetensors", "bfloat16", "[8]", "11 weights, 40 parameters\n"],
+  ])("the state dict %s", async (name, weight, shape, last) => {
+    const path = `packages/core/test/fixtures/torch/${name}`;
+    const { exitCode, stdout } = await inspect(path);
+    expect(exitCode).toBe(0);
+    expect(stdout.split("\n")[0]).toBe(`${path}: PyTorch state dict`);
+    const line = stdout.split("\n").find((text) => text.startsWith(weight));
+    expect(line).toContain(shape);
+    expect(stdout.endsWith(last)).toBe(true);
+  });
+
+  test("a state dict that would run code is refused", async () => {
+    const result = await inspect("packages/core/test/fixtures/torch/call.pth");
+    expect(result).toMatchObject({ exitCode: 1, stdout: "" });
+    expect(result.stderr).toContain("nothing of it was run");
+  });
+});
+
 describe("bad input", () => {
   test.each([
-    ["multimodal_best.pth", "x", "does not read PyTorch models (.pth)"],
+    ["multimodal_best.pth", "x", "must be a file of torch.save or safetensors"],
     ["isolation_forest.joblib", "x", "does not read joblib models (.joblib)"],
-    ["encoder.onnx", "x", "does not read ONNX models (.onnx)"],
+    ["encoder.onnx", "x", "is not a whole ONNX model"],
     ["paired.h5", "x", "does not read HDF5 models (.h5)"],
     ["cut.json", '{"trees": [', "cannot be read as JSON"],
     ["list.json", "[1]", "it must be an object"],
