@@ -36,8 +36,8 @@ export interface PreprocessedAudio {
 }
 
 /**
- * Reads preprocessed audio, a batch of rows at a time: fixed, ragged, or the Python service's ragged form. The file is
- * open until `work` is done.
+ * Reads preprocessed audio, a batch of rows at a time: fixed, fixed in 8 bits a cell, ragged, or the Python service's ragged
+ * form. The file is open until `work` is done.
  * @param withExtras whether rows have the extras too
  * @param readRows fixed rows that are read at a time
  * @throws UserError when the file is missing, is not HDF5, or lacks a dataset
@@ -67,7 +67,10 @@ export async function readPreprocessedAudio<T>(
       requireShape(flat, [paths.length], path);
       return work(facts, flatRows(flat, facts, path));
     }
-    const main = lengths === undefined ? "fixed" : "ragged";
+    const isInBytes = findDataset(file, `features/${FIXED_U8}`) !== undefined;
+    const fixed =
+      isInBytes && findDataset(file, "features/fixed") === undefined ? FIXED_U8 : "fixed";
+    const main = lengths === undefined ? fixed : "ragged";
     const open = (name: string, rows: number): Iterable<Part> =>
       openRows(file, name, rows, { lengths, readRows, facts, path });
     const datasets = [
@@ -77,6 +80,10 @@ export async function readPreprocessedAudio<T>(
     return work(facts, zipped(datasets, facts));
   });
 }
+
+/** The fixed form in 8 bits a cell, and its attribute that says how it is meant. */
+const FIXED_U8 = "fixed_u8";
+const FIXED_U8_DECIBEL = "value * 80 / 255 - 80";
 
 /** A clip's values of one dataset, [rows, frames]. */
 interface Part {
@@ -101,7 +108,7 @@ function openRows(
   const dataset = requireDataset(file, `features/${name}`, path, "write it with audio-preprocess");
   if (lengths === undefined) {
     requireShape(dataset, [paths.length, rows, dataset.shape?.[2] ?? 0], path);
-    return fixedParts(dataset, readRows, path);
+    return fixedParts(dataset, readRows, path, name === FIXED_U8 && requireDecibel(dataset, path));
   }
   requireShape(dataset, [lengths.reduce((sum, frames) => sum + frames, 0), rows], path);
   return raggedParts(dataset, lengths, path);
@@ -143,14 +150,31 @@ function requireShape(dataset: Dataset, expected: readonly number[], path: strin
   );
 }
 
+/** Throws unless cells of 8 bits say that they are meant as we take them. */
+function requireDecibel(dataset: Dataset, path: string): true {
+  const found: unknown = dataset.attrs["decibel"]?.value;
+  if (found === FIXED_U8_DECIBEL) return true;
+  throw new UserError(
+    "E_LAYOUT",
+    `${path}: '${dataset.path}' must have the attribute 'decibel' "${FIXED_U8_DECIBEL}", has ${JSON.stringify(found)}`,
+    { hint: "write it with audio-preprocess" },
+  );
+}
+
 const READ_ROWS = 64;
 
-function* fixedParts(dataset: Dataset, readRows: number, path: string): Generator<Part> {
+function* fixedParts(
+  dataset: Dataset,
+  readRows: number,
+  path: string,
+  inBytes: boolean,
+): Generator<Part> {
   const [rows = 0, height = 0, frames = 0] = dataset.shape ?? [];
   const size = height * frames;
   for (let start = 0; start < rows; start += readRows) {
     const end = Math.min(rows, start + readRows);
-    const values = toFloat32(dataset.slice([[start, end], [], []]), dataset.path, path);
+    const stored = toFloat32(dataset.slice([[start, end], [], []]), dataset.path, path);
+    const values = inBytes ? stored.map((value) => (value * 80) / 255 - 80) : stored;
     for (let at = 0; at < values.length; at += size)
       yield { values: values.subarray(at, at + size), frames };
   }

@@ -276,3 +276,43 @@ describe("what cannot be used is refused", () => {
     await expect(read("nowhere.h5")).rejects.toThrow("--audio_h5 nowhere.h5: no such file");
   });
 });
+
+describe("8 bits a cell", () => {
+  const bytes = Uint8Array.from({ length: 2 * 3 * 4 }, (_, i) => (i * 255) / 23);
+  const writeBytes = async (decibel: string | undefined): Promise<string> => {
+    const path = newPath();
+    const writer = await createH5(path);
+    writer.edit((file) => {
+      const features = file.create_group("features");
+      writeArray(features, "fixed_u8", bytes, [2, 3, 4], "<B");
+      if (decibel !== undefined)
+        requireDataset(features, "fixed_u8", path, "").create_attribute("decibel", decibel);
+      writeStrings(features, "labels", ["sad", "happy"]);
+      writeStrings(features, "paths", ["a.wav", "b.wav"]);
+      writeAttributes(file, { ...FIXED });
+    });
+    writer.close();
+    return path;
+  };
+
+  it("are decibels as their attribute says", async () => {
+    const { rows } = await read(await writeBytes("value * 80 / 255 - 80"));
+    expect(rows.map(({ frames, label }) => [frames, label])).toEqual([
+      [4, "sad"],
+      [4, "happy"],
+    ]);
+    const cells = rows.flatMap(({ features }) => [...features]);
+    expect(cells).toBeAllClose(
+      Array.from(bytes, (value) => (value * 80) / 255 - 80),
+      { rtol: 1e-6, atol: 1e-5 },
+    );
+    expect([Math.min(...cells), Math.max(...cells)]).toEqual([-80, 0]);
+  });
+
+  it.each([undefined, "value"])("of which the attribute says '%s' are refused", async (decibel) => {
+    await expect(read(await writeBytes(decibel))).rejects.toMatchObject({
+      code: "E_LAYOUT",
+      message: expect.stringContaining("must have the attribute 'decibel'"),
+    });
+  });
+});
