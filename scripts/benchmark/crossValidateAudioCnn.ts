@@ -5,7 +5,8 @@
  *         [--batch_size 64] [--weight_decay 0.01] [--seed 1] [--backend auto]
  *
  * FILE is written by audio-preprocess. Each fold is trained for all epochs and measured after the last: no fold is chosen by the
- * clips that it is measured on. Prints one JSON line a fold, then the mean and the deviation of the macro recall.
+ * clips that it is measured on. Prints one JSON line a fold, then the mean and the deviation of the macro recall, and the recall and
+ * the confusion over all clips, each measured by the network that had not heard its speaker.
  */
 import { parseArgs } from "node:util";
 import { readPreprocessedAudio } from "../../packages/core/src/hdf5/preprocessedAudio.ts";
@@ -66,14 +67,21 @@ const { tf, backend } = await loadTensorFlow(
   BACKENDS.find((name) => name === flags.backend) ?? "auto",
 );
 const recalls: number[] = [];
+const confusion = classes.map(() => classes.map(() => 0)); // [said, told]
 for (let fold = 0; fold < folds; fold += 1) {
   if (flags.only !== undefined && Number(flags.only) !== fold) continue;
-  const recall = await runFold(tf, fold);
-  recalls.push(recall);
+  recalls.push(await runFold(tf, fold));
 }
 const mean = recalls.reduce((a, b) => a + b, 0) / recalls.length;
 const deviation = Math.sqrt(recalls.reduce((a, b) => a + (b - mean) ** 2, 0) / recalls.length);
-console.log(JSON.stringify({ backend, folds: recalls.length, uar: mean, deviation }));
+const recall = Object.fromEntries(
+  classes.map((name, i) => {
+    const row = confusion[i] ?? [];
+    return [name, (row[i] ?? 0) / row.reduce((a, b) => a + b, 0)];
+  }),
+);
+const folded = { backend, folds: recalls.length, uar: mean, deviation };
+console.log(JSON.stringify({ ...folded, recall, classes, confusion }));
 
 /** Trains on all other folds; returns the macro recall on this one. */
 async function runFold(on: Tf, fold: number): Promise<number> {
@@ -113,6 +121,8 @@ async function runFold(on: Tf, fold: number): Promise<number> {
   });
   const { metrics } = await evaluate(on, model, test, classes);
   model.dispose();
+  for (const [i, row] of metrics.confusion.entries())
+    for (const [j, count] of row.entries()) confusion[i]![j]! += count;
   const seconds = Math.round((performance.now() - started) / 1000);
   console.log(JSON.stringify({ fold, clips: test.rows, uar: metrics.uar, seconds }));
   return metrics.uar;
