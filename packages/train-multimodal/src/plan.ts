@@ -1,4 +1,3 @@
-import type { ClassificationMetrics } from "@emotion-service/core/metrics/classification";
 import type { Tf } from "@emotion-service/core/model/backend";
 import type { Modality } from "@emotion-service/core/model/fusion";
 import type { Weights } from "@emotion-service/core/model/graph";
@@ -35,8 +34,3 @@ export interface Plan<B extends LabelledBatch> {
   /** What is measured beside the sets, on the test set (or the validation set where there is no test). */
   readonly conditions: Readonly<Record<string, EvaluateOptions<B>>>;
 }
-
-export type Measure<B extends LabelledBatch> = (
-  set: RowSource<B>,
-  options?: EvaluateOptions<B>,
-) => Promise<ClassificationMetrics>;

@@ -6,9 +6,10 @@ import type { ClassificationMetrics } from "@emotion-service/core/metrics/classi
 import { type TensorFlow, type Tf, loadTensorFlow } from "@emotion-service/core/model/backend";
 import type { BackendChoice, TrainingDevice } from "@emotion-service/core/model/backendNames";
 import type { Weights } from "@emotion-service/core/model/graph";
-import type { LabelledBatch } from "@emotion-service/core/model/rowSource";
+import type { LabelledBatch, RowSource } from "@emotion-service/core/model/rowSource";
 import {
   type EpochRecord,
+  type EvaluateOptions,
   type TrainSettings,
   evaluate,
   trainClassifier,
@@ -16,7 +17,7 @@ import {
 import { createRandom } from "@emotion-service/core/random";
 import { holdsClips, planAudioCnn, requireSoundAlone } from "./audioPlan.ts";
 import { planFusion } from "./fusionPlan.ts";
-import type { Measure, Plan, Saved } from "./plan.ts";
+import type { Plan, Saved } from "./plan.ts";
 import type { ReadOptions } from "./readSets.ts";
 import type { TrainReport } from "./report.ts";
 import { removeReports, writeReports } from "./writeReports.ts";
@@ -55,7 +56,10 @@ async function trainPlan<B extends LabelledBatch>(
   const model = plan.create(tf, best.weights);
   try {
     const { signal } = options;
-    const measure: Measure<B> = async (set, how) =>
+    const measure = async (
+      set: RowSource<B>,
+      how?: EvaluateOptions<B>,
+    ): Promise<ClassificationMetrics> =>
       (await evaluate(tf, model, set, plan.classes, { ...how, signal })).metrics;
     const conditions: Record<string, ClassificationMetrics> = {};
     const sets = {
