@@ -39,6 +39,7 @@ export interface TrainMultimodalOptions extends Omit<ReadOptions, "seed"> {
  */
 export async function trainMultimodal(options: TrainMultimodalOptions): Promise<TrainReport> {
   const reading: ReadOptions = { ...options, seed: options.settings.seed };
+  refuseContradiction(options);
   const hasClips = await holdsClips(options.trainH5, "--train_h5");
   if (hasClips) requireSoundAlone(reading);
   const tensorFlow = await chooseBackend(options);
@@ -97,10 +98,13 @@ function median(values: readonly number[]): number {
   return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN;
 }
 
-async function chooseBackend(options: TrainMultimodalOptions): Promise<TensorFlow> {
-  const { device, backend } = options;
+function refuseContradiction({ device, backend }: TrainMultimodalOptions): void {
   if (device === "cuda" && backend !== "auto" && backend !== "tensorflow")
     throw new UserError("E_FLAG", `--device cuda: needs --backend tensorflow, got ${backend}`);
+}
+
+async function chooseBackend(options: TrainMultimodalOptions): Promise<TensorFlow> {
+  const { device, backend } = options;
   const tensorFlow = await loadTensorFlow(backend, { device });
   options.onNotice(`TensorFlow.js on ${tensorFlow.backend}: ${tensorFlow.reason}`);
   return tensorFlow;
