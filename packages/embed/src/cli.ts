@@ -30,7 +30,7 @@ export function createProgram(io: CliIo) {
     )
     .option(
       "--weights <file>",
-      "resnet18: a state dict of PyTorch (.pth, .safetensors), or random (default: the published one, from a cache or downloaded once); audio_cnn: the folder of a trained one",
+      "resnet18: a state dict of PyTorch (.pth, .safetensors), or random (default: the published one, from a cache or downloaded once); audio_cnn: the folder of a trained one (default: the one that comes along)",
     )
     .addOption(
       new Option("--device <device>", "resnet18, .onnx: what the network runs on; auto is cpu")

@@ -1,5 +1,6 @@
 import { dirname, join } from "node:path";
 import type { TrainedAudio } from "@emotion-service/core/audio/audioEncoder";
+import { SHIPPED_AUDIO_CNN } from "@emotion-service/core/audio/shippedAudioCnn";
 import type { Device } from "@emotion-service/core/devices";
 import { UserError } from "@emotion-service/core/errors";
 import {
@@ -118,7 +119,7 @@ function chooseInput(options: EmbedOptions): Input {
   }
   const model = chooseModel(options.model, ["audio_stats", "audio_cnn"], "sound");
   refuseNetworkFlags(options, model);
-  const trained = model === "audio_cnn" ? requireTrained(options.weights) : undefined;
+  const trained = model === "audio_cnn" ? trainedAudio(options.weights) : undefined;
   if (audioDir !== undefined) {
     const paths = listFiles(audioDir, AUDIO_EXTENSIONS, "--audio_dir");
     return {
@@ -134,12 +135,11 @@ function isOnnx(model: string): boolean {
   return extensionOf(model) === ".onnx";
 }
 
-/** The folder of a trained audio_cnn: a random, untrained network would be no help. */
-function requireTrained(weights: string | undefined): TrainedAudio {
-  if (weights !== undefined) return { folder: weights, flag: "--weights" };
-  throw new UserError("E_FLAG", "--model audio_cnn: needs --weights, the folder of a trained one", {
-    hint: "train one with train-multimodal --modalities audio, and name its saved_models/multimodal_best; or use --model audio_stats",
-  });
+/** The trained audio_cnn that was named, or the one that comes along. */
+function trainedAudio(weights: string | undefined): TrainedAudio {
+  return weights === undefined
+    ? { folder: SHIPPED_AUDIO_CNN, flag: "the model that comes along," }
+    : { folder: weights, flag: "--weights" };
 }
 
 /** The model asked for, of those for this input; auto is the first. */

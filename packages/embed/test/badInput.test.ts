@@ -128,12 +128,6 @@ describe("refused, with a cause, and nothing left behind", () => {
       /text\.ONNX: is not a whole ONNX model/,
     ],
     [
-      "audio_cnn that nobody trained",
-      ["--audio_h5", "other.h5", "--model", "audio_cnn", ...out],
-      2,
-      /--model audio_cnn: needs --weights[^]*train one with train-multimodal --modalities audio/,
-    ],
-    [
       "an output below a file",
       ["--images_dir", "broken", "--out_h5", "text.h5/e.h5"],
       1,

@@ -15,7 +15,10 @@ export function createProgram(io: CliIo) {
     .option("--videos_dir <dir>", "every video of a folder")
     .option("--images_dir <dir>", "every picture of a folder")
     .option("--audio_dir <dir>", "every clip of a folder")
-    .option("--multimodal <folder>", "trained classifier, such as saved_models/multimodal_best")
+    .option(
+      "--multimodal <folder>",
+      "trained classifier, such as saved_models/multimodal_best (default, where no model is named and there is sound: the audio_cnn that comes along)",
+    )
     .option(
       "--isolation <file>",
       "trained anomaly detector, such as results/anomaly/isolation_forest.json",
@@ -26,7 +29,7 @@ export function createProgram(io: CliIo) {
     )
     .option(
       "--audio_weights <folder>",
-      "for models trained on audio_cnn embeddings: the folder of the trained network that embed had",
+      "for models trained on audio_cnn embeddings: the folder of the trained network that embed had (default: the one that comes along)",
     )
     .option(
       "--csv <file>",

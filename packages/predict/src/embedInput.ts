@@ -1,9 +1,12 @@
+import { audioCnnInfo } from "@emotion-service/core/audio/audioCnnEncoder";
 import type { TrainedAudio } from "@emotion-service/core/audio/audioEncoder";
+import { SHIPPED_AUDIO_CNN } from "@emotion-service/core/audio/shippedAudioCnn";
 import type { LogMelConfig } from "@emotion-service/core/audio/logMelConfig";
 import { UserError, causeOf, throwIfAborted } from "@emotion-service/core/errors";
 import type { RgbImage } from "@emotion-service/core/face/image";
 import { type EncoderInfo, requireSameEncoder } from "@emotion-service/core/hdf5/encoder";
 import { causeOfRow } from "@emotion-service/core/image/pictureEncoder";
+import { readAudioCheckpoint } from "@emotion-service/core/model/audioCheckpoint";
 import {
   type ImageEncoder,
   type ImageEncoderOptions,
@@ -98,7 +101,7 @@ async function createAudioEncoder(
     import("@emotion-service/core/audio/logMel"),
   ]);
   const encoder = await loadAudioEncoder({ trained, config, onNotice });
-  const actual = trained === undefined ? THIS_INSTALL.actual : `${AUDIO_WEIGHTS} ${audioWeights}`;
+  const actual = trained === undefined ? THIS_INSTALL.actual : `${trained.flag} ${trained.folder}`;
   requireSameEncoder(info, encoder.info, { ...THIS_INSTALL, actual });
   const extract = createLogMelExtractor(config);
   return async (path) => {
@@ -113,8 +116,12 @@ async function createAudioEncoder(
 
 const AUDIO_WEIGHTS = "--audio_weights";
 
+/** The network that was named; without a name, the one that comes along, where it is that one. */
 function requireTrained(info: EncoderInfo, folder: string | undefined): TrainedAudio {
   if (folder !== undefined) return { folder, flag: AUDIO_WEIGHTS };
+  const shipped = { folder: SHIPPED_AUDIO_CNN, flag: "the model that comes along," };
+  const { weightsSha256 } = audioCnnInfo(readAudioCheckpoint(shipped.folder, shipped.flag));
+  if (weightsSha256 === info.weightsSha256) return shipped;
   throw new UserError(
     "E_SETTINGS",
     `the model was trained on audio_cnn embeddings with the weights of SHA-256 ${info.weightsSha256}`,

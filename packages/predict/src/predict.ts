@@ -11,7 +11,7 @@ import {
 import { refuseReplacing, withOutputs } from "@emotion-service/core/files/outputs";
 import { type Embedded, type InputEncoders, createInputEncoders } from "./embedInput.ts";
 import { FILE_ENCODERS } from "./imageEncoder.ts";
-import { type Models, loadModels } from "./models.ts";
+import { type Models, chooseClassifier, loadModels } from "./models.ts";
 import { type Input, type Prediction, scoreInput } from "./scoreInput.ts";
 import { writePredictionCsv } from "./writePredictionCsv.ts";
 
@@ -59,11 +59,14 @@ export async function predict(options: PredictOptions): Promise<Prediction | Pre
       [options.csv],
       inputs.flatMap((input) => Object.values(input)),
     );
+  const hasSound = inputs.some(({ audio, video }) => audio !== undefined || video !== undefined);
+  const multimodal = chooseClassifier(options, hasSound, options.onNotice);
   return withOutputs(async (outputs) => {
     const csv = options.csv === undefined ? undefined : outputs.stage(options.csv);
-    const models = await loadModels(options.multimodal, options.isolation, options.onNotice);
+    const models = await loadModels(multimodal, options.isolation, options.onNotice);
     refuseUnusedWeights(options, models);
-    const result = await predictInputs(inputs, models, options).finally(() =>
+    const audioWeights = options.audioWeights ?? models.audioWeights;
+    const result = await predictInputs(inputs, models, { ...options, audioWeights }).finally(() =>
       models.classifier?.dispose(),
     );
     const predictions = "predictions" in result ? result.predictions : [result];

@@ -1,5 +1,17 @@
+import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { loadAudioCnnClassifier } from "@emotion-service/core/audio/audioCnnClassifier";
+import { audioCnnInfo } from "@emotion-service/core/audio/audioCnnEncoder";
+import { openSound } from "@emotion-service/core/audio/decode";
+import { createLogMelExtractor } from "@emotion-service/core/audio/logMel";
+import { SHIPPED_AUDIO_CNN } from "@emotion-service/core/audio/shippedAudioCnn";
+import { AUDIO_EXTENSIONS, listFiles } from "@emotion-service/core/files/listFiles";
 import { readEmbeddings } from "@emotion-service/core/hdf5/embeddings";
+import { readAudioCheckpoint } from "@emotion-service/core/model/audioCheckpoint";
+import { AUDIO_FRAMES, AUDIO_MASK } from "@emotion-service/core/model/audioCnn";
+import { withoutPadding } from "@emotion-service/core/model/clips";
+import { readOnnxInfo } from "@emotion-service/core/onnx/readInfo";
+import { createSession, loadOnnxRuntime } from "@emotion-service/core/onnx/session";
 import { describe, expect, it } from "vitest";
 import { writeSpeechSample } from "../../../scripts/sample/writeSample.ts";
 import { writeAudioModel } from "../../../test/audioModel.ts";
@@ -47,5 +59,92 @@ describe("a model trained on audio_cnn embeddings", () => {
       code: "E_SETTINGS",
       message: expect.stringMatching(/weights_sha256/),
     });
+  });
+});
+
+interface Told {
+  readonly emotion: string;
+  readonly emotion_probs: Readonly<Record<string, number>>;
+  readonly modalities: Readonly<Record<"image" | "audio", { present: boolean; cause?: string }>>;
+}
+
+describe("the audio_cnn that comes along", () => {
+  it("is small, and its files are of one another", async () => {
+    const files = ["model.json", "weights.bin", "model.onnx"];
+    const sizes = files.map((file) => statSync(join(SHIPPED_AUDIO_CNN, file)).size);
+    expect(sizes.reduce((a, b) => a + b, 0)).toBeLessThan(3e6);
+    const info = readOnnxInfo(readFileSync(join(SHIPPED_AUDIO_CNN, "model.onnx")), "model.onnx");
+    const { weightsSha256 } = audioCnnInfo(readAudioCheckpoint(SHIPPED_AUDIO_CNN, ""));
+    expect(info.metadata["weights_sha256"]).toBe(weightsSha256);
+  });
+
+  it("predicts of sound where no model is named, and says which one does", async () => {
+    const folder = temporaryFolder();
+    writeSpeechSample(folder, { speakers: 1, sentences: 1 });
+    const [clip = ""] = listFiles(folder, AUDIO_EXTENSIONS, "");
+    const { exitCode, stdout, stderr } = await runCommand("predict", ["--audio", clip], {
+      cwd: folder,
+    });
+    expect({ exitCode, stderr }).toMatchObject({ exitCode: 0 });
+    expect(stderr).toMatch(/no --multimodal: the audio_cnn that comes along/);
+    const told = JSON.parse(stdout) as Told;
+    expect(Object.keys(told.emotion_probs).sort()).toEqual([
+      "angry",
+      "disgust",
+      "fear",
+      "happy",
+      "neutral",
+      "sad",
+    ]);
+    expect(Object.values(told.emotion_probs).reduce((a, b) => a + b)).toBeCloseTo(1, 6);
+    expect(told.modalities.image).toMatchObject({ present: false });
+    const named = await runCommand(
+      "predict",
+      ["--audio", clip, "--multimodal", SHIPPED_AUDIO_CNN, "--quiet"],
+      { cwd: folder },
+    );
+    expect(JSON.parse(named.stdout)).toEqual(told);
+    expect(named.stderr).toBe("");
+  });
+
+  it("gives the probabilities of its model.onnx", async () => {
+    const folder = temporaryFolder();
+    writeSpeechSample(folder, { speakers: 1, sentences: 1 });
+    const runtime = loadOnnxRuntime();
+    if (!runtime.ok) throw new Error(runtime.cause);
+    const classifier = loadAudioCnnClassifier(SHIPPED_AUDIO_CNN, "");
+    const { classes, encoders } = classifier.checkpoint;
+    const session = await createSession(runtime.ort, join(SHIPPED_AUDIO_CNN, "model.onnx"), {});
+    const inputs = createInputEncoders(encoders, { weights: undefined, env: {} });
+    const { features: config } = readAudioCheckpoint(SHIPPED_AUDIO_CNN, "");
+    const extract = createLogMelExtractor(config);
+    for (const clip of listFiles(folder, AUDIO_EXTENSIONS, "")) {
+      const path = join(folder, clip);
+      const { embedding: values = new Float32Array() } = await inputs.audio(path);
+      const parts = { audio: { values, present: Float32Array.of(1) } };
+      const actual = await classifier.classify({ rows: 1, parts });
+      const { features, frames } = await extract(await openSound(path));
+      const data = withoutPadding(features, frames, config.n_mels);
+      const rows = data.length / config.n_mels;
+      const { probabilities } = await session.run({
+        [AUDIO_FRAMES]: { data, dims: [1, rows, config.n_mels] },
+        [AUDIO_MASK]: { data: new Float32Array(rows).fill(1), dims: [1, rows] },
+      });
+      for (const k of classes.keys())
+        expect(Math.abs(actual[k]! - probabilities!.data[k]!)).toBeLessThan(1e-5);
+    }
+    await session.dispose();
+  });
+
+  it("embeds where embed has no --weights, and then predict needs none either", async () => {
+    const folder = temporaryFolder();
+    writeSpeechSample(join(folder, "voice"), { speakers: 1, sentences: 1 });
+    const args = ["--audio_dir", "voice", "--out_h5", "e.h5", "--model", "audio_cnn"];
+    expect(await runCommand("embed", args, { cwd: folder })).toMatchObject({ exitCode: 0 });
+    const { encoder, splits } = await readEmbeddings(join(folder, "e.h5"), "");
+    const { embeddings, paths } = splits.get("all")!;
+    const inputs = createInputEncoders({ audio: encoder }, { weights: undefined, env: {} });
+    const { embedding } = await inputs.audio(join(folder, "voice", paths[0]!));
+    expect(embedding).toEqual(embeddings.data.slice(0, 128));
   });
 });

@@ -40,7 +40,7 @@ describe("models", () => {
     const forest = await predictBadly("--audio", CLIP, "--isolation", "none.json");
     expect(forest.exitCode).toBe(1);
     expect(forest.stderr).toContain("--isolation none.json: no such file");
-    const none = await predictBadly("--audio", CLIP);
+    const none = await predictBadly("--image", FACE);
     expect(none.exitCode).toBe(2);
     expect(none.stderr).toContain("a model is needed: --multimodal, --isolation or both");
   });

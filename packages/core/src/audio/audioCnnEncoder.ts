@@ -59,7 +59,7 @@ export async function loadAudioCnnEncoder(
 }
 
 /** What a trained audio_cnn is, for files and models. */
-function audioCnnInfo({ classes, features, weights }: AudioCheckpoint): EncoderInfo {
+export function audioCnnInfo({ classes, features, weights }: AudioCheckpoint): EncoderInfo {
   const graph = audioCnnGraph({ mels: features.n_mels, classes: classes.length });
   return {
     model: "audio_cnn",

@@ -7,7 +7,8 @@ import type { Graph, Weights } from "./graph.ts";
 import { type ModelFacts, readModelFolder, takeWeights, writeModelFolder } from "./modelFolder.ts";
 import { hashOfWeights } from "./weightsHash.ts";
 
-const KIND = "audio_cnn";
+/** The kind that its model.json names. */
+export const AUDIO_CNN = "audio_cnn";
 
 /** A trained audio_cnn as it is saved: a folder of model.json, weights.bin and, made of them, model.onnx. */
 export interface AudioCheckpoint {
@@ -26,7 +27,13 @@ type AudioJson = Omit<AudioCheckpoint, "weights">;
 /** Writes a checkpoint into a folder that it makes at `folder` (a staged output's temporary path). */
 export function writeAudioCheckpoint(folder: string, checkpoint: AudioCheckpoint): void {
   const { weights, ...facts } = checkpoint;
-  writeModelFolder(folder, KIND, facts satisfies AudioJson, weights, exportAudioCnn(checkpoint));
+  writeModelFolder(
+    folder,
+    AUDIO_CNN,
+    facts satisfies AudioJson,
+    weights,
+    exportAudioCnn(checkpoint),
+  );
 }
 
 /**
@@ -34,7 +41,7 @@ export function writeAudioCheckpoint(folder: string, checkpoint: AudioCheckpoint
  * @throws UserError when it is missing, of another format, or damaged; `flag` names where the path came from
  */
 export function readAudioCheckpoint(folder: string, flag: string): AudioCheckpoint {
-  return readModelFolder(folder, flag, KIND, checkpointFrom);
+  return readModelFolder(folder, flag, AUDIO_CNN, checkpointFrom);
 }
 
 function checkpointFrom(facts: ModelFacts): AudioCheckpoint {
@@ -60,7 +67,7 @@ function exportAudioCnn(checkpoint: AudioCheckpoint): Uint8Array {
   const { classes, features, weights } = checkpoint;
   const graph = graphOf(checkpoint);
   return exportGraph(graph, weights, {
-    name: KIND,
+    name: AUDIO_CNN,
     outputs: [
       { name: "probabilities", layer: graph.output, softmax: true },
       { name: "logits", layer: graph.output },
@@ -70,7 +77,7 @@ function exportAudioCnn(checkpoint: AudioCheckpoint): Uint8Array {
       format: "emotion-service onnx",
       format_version: "1",
       created_by: CREATED_BY,
-      kind: KIND,
+      kind: AUDIO_CNN,
       classes: JSON.stringify(classes),
       features: stableJson(features),
       weights_sha256: hashOfWeights(graph, weights),

@@ -33,6 +33,8 @@ export const AUDIO_FRAMES = "audio_frames";
 export const AUDIO_MASK = "audio_mask";
 /** The layer whose values are a clip's embedding, [B, 128]. */
 export const AUDIO_EMBEDDING = "embedding.relu";
+/** The layer that makes scores of it. */
+export const AUDIO_CLASSES = "classes";
 
 /**
  * A convolutional network on log-mel sequences of any length: [B, T, mels] and a mask [B, T] that is 1 within each clip →
@@ -58,7 +60,7 @@ export function audioCnnGraph({ mels, classes }: AudioCnnShape): Graph {
   x = net.meanTime("mean", x, mask, every); // [B, M / 16 · F]
   x = net.relu(AUDIO_EMBEDDING, net.dense("embedding", x, EMBEDDING_DIM)); // [B, 128]
   x = net.dropout("embedding.dropout", x, DROPOUT);
-  return net.build(net.dense("classes", x, classes));
+  return net.build(net.dense(AUDIO_CLASSES, x, classes));
 }
 
 /** The weights before the first step; the bands are standardised by `statistics`, [mels] each. */

@@ -104,6 +104,16 @@ export function readModelFolder<T>(
   }
 }
 
+/** What kind of model a folder says that it holds; undefined where it says nothing that can be read. */
+export function kindOfModel(folder: string): string | undefined {
+  try {
+    const json = readFileSync(join(folder, "model.json"), "utf8");
+    return (JSON.parse(json) as Partial<ModelJson> | null)?.kind;
+  } catch {
+    return undefined; // to read the model will say why
+  }
+}
+
 /** The weights of a network, each of the shape that it must have, and finite. */
 export function takeWeights(facts: ModelFacts, graph: Graph): Weights {
   const take = createWeightReader(facts);

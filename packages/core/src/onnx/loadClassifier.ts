@@ -21,7 +21,7 @@ import {
 
 /** A classifier that is ready to run. */
 export interface Classifier {
-  readonly checkpoint: Checkpoint;
+  readonly checkpoint: Pick<Checkpoint, "classes" | "encoders" | "matchBy">;
   /** What runs it, such as "onnxruntime 1.30.0 (cpu)" or "tensorflow.js (wasm)". */
   readonly engine: string;
   /** Probabilities, [rows, classes]. */

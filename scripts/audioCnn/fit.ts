@@ -1,0 +1,107 @@
+/** What the cross-validation of audio_cnn and the training of the one that ships share: their clips, and how they train. */
+import { readPreprocessedAudio } from "../../packages/core/src/hdf5/preprocessedAudio.ts";
+import type { LogMelConfig } from "../../packages/core/src/audio/logMelConfig.ts";
+import { EMOTIONS, factsOf } from "../../packages/core/src/labels.ts";
+import {
+  type AudioCnn,
+  createAudioCnn,
+  initialAudioCnn,
+} from "../../packages/core/src/model/audioCnn.ts";
+import type { Tf } from "../../packages/core/src/model/backend.ts";
+import {
+  type Clips,
+  bandStatistics,
+  clipsInMemory,
+  withoutPadding,
+} from "../../packages/core/src/model/clips.ts";
+import {
+  type TrainSettings,
+  trainClassifier,
+} from "../../packages/core/src/model/trainClassifier.ts";
+import { createRandom } from "../../packages/core/src/random.ts";
+
+/** Labelled clips of audio-preprocess that hold sound. */
+export interface Corpus {
+  readonly config: LogMelConfig;
+  readonly clips: Clips;
+  readonly labels: readonly string[];
+  readonly speakers: readonly string[];
+  /** The emotions that occur, in the order of a model's outputs. */
+  readonly classes: readonly string[];
+}
+
+export async function readCorpus(path: string): Promise<Corpus> {
+  return readPreprocessedAudio(path, "--audio_h5", ({ config }, rows) => {
+    const frames: Float32Array[] = [];
+    const labels: string[] = [];
+    const speakers: string[] = [];
+    for (const row of rows) {
+      if (row.features.every((decibels) => decibels === 0)) continue; // silence
+      frames.push(withoutPadding(row.features, row.frames, config.n_mels));
+      labels.push(row.label);
+      speakers.push(factsOf(row.path).speaker ?? row.path);
+    }
+    const classes = EMOTIONS.filter((emotion) => labels.includes(emotion));
+    return { config, clips: { mels: config.n_mels, frames }, labels, speakers, classes };
+  });
+}
+
+export interface Recipe {
+  readonly epochs: number;
+  readonly lr: number;
+  readonly batchSize: number;
+  readonly weightDecay: number;
+  readonly seed: number;
+}
+
+/** The settings of train-multimodal that a recipe stands for. */
+export function settingsOf({ lr, ...recipe }: Recipe): TrainSettings {
+  return {
+    ...recipe,
+    lr,
+    maxLr: 10 * lr,
+    scheduler: "onecycle",
+    gradClip: 1,
+    labelSmoothing: 0.1,
+    classWeights: "balanced",
+    earlyStop: 0,
+  };
+}
+
+/** Trains for all epochs on the rows `isTrained`; `watched` rows are measured after each epoch, and choose nothing. */
+export async function fit(
+  tf: Tf,
+  { clips, labels, classes }: Corpus,
+  settings: TrainSettings,
+  rows: {
+    readonly isTrained: (row: number) => boolean;
+    readonly isWatched: (row: number) => boolean;
+  },
+  name: string,
+): Promise<AudioCnn> {
+  const sourceOf = (isWanted: (row: number) => boolean) =>
+    clipsInMemory(
+      clips,
+      Int32Array.from(labels, (label, row) => (isWanted(row) ? classes.indexOf(label) : -1)),
+      classes.length,
+    );
+  const shape = { mels: clips.mels, classes: classes.length };
+  const trained = [...labels.keys()].filter(rows.isTrained);
+  const statistics = bandStatistics(clips, trained);
+  const model = createAudioCnn(
+    tf,
+    shape,
+    initialAudioCnn(shape, statistics, createRandom(settings.seed)),
+  );
+  await trainClassifier(tf, model, {
+    settings,
+    classes,
+    train: sourceOf(rows.isTrained),
+    val: sourceOf(rows.isWatched),
+    onEpoch: ({ epoch, train_loss, val_uar }) =>
+      process.stderr.write(
+        `${name} epoch ${epoch}/${settings.epochs}  train loss ${train_loss.toFixed(4)}  macro recall ${val_uar.toFixed(4)}\n`,
+      ),
+  });
+  return model;
+}
