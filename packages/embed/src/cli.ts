@@ -1,5 +1,11 @@
 import { Command, Option } from "@commander-js/extra-typings";
-import { integerIn, jsonOption, quietOption, workersOption } from "@emotion-service/core/cli/flags";
+import {
+  integerIn,
+  jsonOption,
+  numberIn,
+  quietOption,
+  workersOption,
+} from "@emotion-service/core/cli/flags";
 import { createProgress } from "@emotion-service/core/cli/progress";
 import type { CliIo } from "@emotion-service/core/cli/run";
 import { DEVICES } from "@emotion-service/core/devices";
@@ -12,7 +18,7 @@ const RESNET18_BATCH_SIZE = 16;
 /** The flags of embed; the action calls embed. */
 export function createProgram(io: CliIo) {
   return new Command("embed")
-    .description("Images, audio features or audio files -> embeddings in HDF5.")
+    .description("Images, audio features, audio files or videos -> embeddings in HDF5.")
     .option(
       "--images_dir <dir>",
       "folder of pictures; class folders give labels, train/val/test folders give groups",
@@ -22,7 +28,21 @@ export function createProgram(io: CliIo) {
       "--audio_dir <dir>",
       "folder of audio files, preprocessed at audio-preprocess's defaults on the way",
     )
-    .requiredOption("--out_h5 <file>", "output HDF5 file")
+    .option(
+      "--videos_dir <dir>",
+      "folder of videos: their faces and their sound, under the same names",
+    )
+    .requiredOption("--out_h5 <file>", "output HDF5 file; with --videos_dir that of the faces")
+    .option("--out_audio_h5 <file>", "with --videos_dir: output HDF5 file of the sound")
+    .addOption(
+      new Option("--fps <rate>", "frames of a video that are looked at, per second")
+        .default(2)
+        .argParser(numberIn(0.01, 60)),
+    )
+    .option(
+      "--audio_model <name>",
+      "with --videos_dir: encoder of the sound, audio_stats (default) or audio_cnn",
+    )
     .option(
       "--model <name>",
       "encoder: auto (face for pictures, audio_stats for sound), face, resnet18, audio_stats, audio_cnn, or an .onnx file that takes pictures",
@@ -66,7 +86,11 @@ export function createProgram(io: CliIo) {
         imagesDir: flags.images_dir,
         audioH5: flags.audio_h5,
         audioDir: flags.audio_dir,
+        videosDir: flags.videos_dir,
         outH5: flags.out_h5,
+        outAudioH5: flags.out_audio_h5,
+        audioModel: flags.audio_model,
+        fps: flags.fps,
         model: flags.model,
         weights: flags.weights,
         device: flags.device,
@@ -82,6 +106,9 @@ export function createProgram(io: CliIo) {
         onProgress: progress.report,
         signal: io.signal,
       }).finally(progress.end);
-      io.stdout.write(flags.json ? `${JSON.stringify(summary)}\n` : formatSummary(summary));
+      const parts = "images" in summary ? [summary.images, summary.audio] : [summary];
+      io.stdout.write(
+        flags.json ? `${JSON.stringify(summary)}\n` : parts.map(formatSummary).join("\n"),
+      );
     });
 }

@@ -1,6 +1,4 @@
-import { dirname, join } from "node:path";
-import type { TrainedAudio } from "@emotion-service/core/audio/audioEncoder";
-import { SHIPPED_AUDIO_CNN } from "@emotion-service/core/audio/shippedAudioCnn";
+import { join } from "node:path";
 import type { Device } from "@emotion-service/core/devices";
 import { UserError } from "@emotion-service/core/errors";
 import {
@@ -8,36 +6,24 @@ import {
   IMAGE_EXTENSIONS,
   extensionOf,
   listFiles,
-  stemOf,
 } from "@emotion-service/core/files/listFiles";
-import { causeWithoutName, countBy, writeCsv } from "@emotion-service/core/files/manifest";
 import { refuseReplacing, withOutputs } from "@emotion-service/core/files/outputs";
-import {
-  type EmbeddingRows,
-  type Split,
-  writeEmbeddings,
-} from "@emotion-service/core/hdf5/embeddings";
 import type {
   PictureEncoder,
   PictureEncoderOptions,
 } from "@emotion-service/core/image/pictureEncoder";
+import { chooseModel, trainedAudio } from "./chooseModel.ts";
 import { embedPictures } from "./embedPictures.ts";
-import {
-  type Embedded,
-  type EmbedRun,
-  type EmbeddedRow,
-  embedAudioFeatures,
-  embedAudioFiles,
-  embedImages,
-} from "./embedRows.ts";
-import { splitOf } from "./splitOf.ts";
+import { type Embedded, embedAudioFeatures, embedAudioFiles, embedImages } from "./embedRows.ts";
+import { type EmbedVideosOptions, type VideoSummaries, embedVideos } from "./embedVideos.ts";
+import { type EmbedSummary, filesOf, stageEmbeddings, targetOf } from "./writeEmbedded.ts";
 
-export interface EmbedOptions extends EmbedRun {
-  /** Exactly one of the three inputs is given. */
+export interface EmbedOptions extends EmbedVideosOptions {
+  /** Exactly one of the four inputs is given. */
+  readonly videosDir: string | undefined;
   readonly imagesDir: string | undefined;
   readonly audioH5: string | undefined;
   readonly audioDir: string | undefined;
-  readonly outH5: string;
   /** auto, face, resnet18, an .onnx file, audio_stats, audio_cnn */
   readonly model: string;
   /** Of resnet18: a file, "random", or undefined for the published ones. Of audio_cnn: the folder of a trained one. */
@@ -46,44 +32,42 @@ export interface EmbedOptions extends EmbedRun {
   readonly device: Device;
   /** Where caches of weights lie is in the environment. */
   readonly env: PictureEncoderOptions["env"];
-  readonly manifestName: string | undefined;
   readonly onNotice: (line: string) => void;
 }
 
-export interface EmbedSummary {
-  readonly out_h5: string;
-  readonly manifest: string;
-  readonly model: string;
-  readonly dim: number;
-  readonly inputs: number;
-  readonly written: number;
-  readonly failed: number;
-  /** cause → inputs */
-  readonly causes: Readonly<Record<string, number>>;
-  /** label → rows */
-  readonly labels: Readonly<Record<string, number>>;
-  /** group → rows */
-  readonly groups: Readonly<Record<string, number>>;
+/** Pictures, sound or videos → embeddings and a manifest, all whole or none. */
+export async function embed(options: EmbedOptions): Promise<EmbedSummary | VideoSummaries> {
+  requireOneInput(options);
+  if (options.videosDir !== undefined) return embedVideos(options.videosDir, options);
+  refuseVideoFlags(options);
+  const { files, run } = chooseInput(options);
+  const target = targetOf(options.outH5, options.manifestName);
+  refuseReplacing(filesOf(target), files);
+  return withOutputs(async (outputs) => {
+    const write = stageEmbeddings(outputs, target);
+    return write(await run());
+  });
 }
 
-/** Pictures or sound → embeddings and a manifest, both whole or neither. */
-export async function embed(options: EmbedOptions): Promise<EmbedSummary> {
-  const { files, run } = chooseInput(options);
-  const manifest = join(
-    dirname(options.outH5),
-    options.manifestName ?? `${stemOf(options.outH5)}_manifest.csv`,
-  );
-  refuseReplacing([options.outH5, manifest], files);
-  return withOutputs(async (outputs) => {
-    const h5 = outputs.stage(options.outH5);
-    const csv = outputs.stage(manifest);
-    const embedded = await run();
-    refuseNoRows(embedded.rows);
-    const splits = groupRows(embedded);
-    await writeEmbeddings(h5, { encoder: embedded.encoder, splits });
-    writeManifest(csv, embedded.rows);
-    return summarise(embedded, splits, options.outH5, manifest);
-  });
+function requireOneInput({ imagesDir, audioH5, audioDir, videosDir }: EmbedOptions): void {
+  const given = [imagesDir, audioH5, audioDir, videosDir].filter((input) => input !== undefined);
+  if (given.length !== 1)
+    throw new UserError(
+      "E_FLAG",
+      `exactly one of --images_dir, --audio_h5, --audio_dir and --videos_dir is needed, got ${given.length}`,
+      { hint: "run it once for the pictures and once for the sound; a video brings both" },
+    );
+}
+
+function refuseVideoFlags({ outAudioH5, audioModel }: EmbedOptions): void {
+  for (const [flag, value] of Object.entries({
+    "--out_audio_h5": outAudioH5,
+    "--audio_model": audioModel,
+  }))
+    if (value !== undefined)
+      throw new UserError("E_FLAG", `${flag} ${value}: is for --videos_dir`, {
+        hint: "leave it out: --out_h5 and --model are those of the one input",
+      });
 }
 
 /** The files to read, and the work to do on them. */
@@ -95,13 +79,6 @@ interface Input {
 /** Checks the input and the model against each other. */
 function chooseInput(options: EmbedOptions): Input {
   const { imagesDir, audioH5, audioDir } = options;
-  const given = [imagesDir, audioH5, audioDir].filter((input) => input !== undefined);
-  if (given.length !== 1)
-    throw new UserError(
-      "E_FLAG",
-      `exactly one of --images_dir, --audio_h5 and --audio_dir is needed, got ${given.length}`,
-      { hint: "run it once for the pictures and once for the sound" },
-    );
   if (imagesDir !== undefined) {
     const model = isOnnx(options.model)
       ? "onnx"
@@ -133,23 +110,6 @@ function chooseInput(options: EmbedOptions): Input {
 
 function isOnnx(model: string): boolean {
   return extensionOf(model) === ".onnx";
-}
-
-/** The trained audio_cnn that was named, or the one that comes along. */
-function trainedAudio(weights: string | undefined): TrainedAudio {
-  return weights === undefined
-    ? { folder: SHIPPED_AUDIO_CNN, flag: "the model that comes along," }
-    : { folder: weights, flag: "--weights" };
-}
-
-/** The model asked for, of those for this input; auto is the first. */
-function chooseModel(model: string, models: readonly [string, ...string[]], input: string): string {
-  if (model === "auto") return models[0];
-  if (models.includes(model)) return model;
-  throw new UserError(
-    "E_FLAG",
-    `--model ${model}: must be ${models.join(" or ")} (or auto) for ${input}${input === "pictures" ? ", or an .onnx file" : ""}`,
-  );
 }
 
 /** A flag that a model does not heed must not look as if it did. */
@@ -188,70 +148,4 @@ async function loadNetwork(
   }
   const { loadResnet18Encoder } = await import("@emotion-service/core/image/resnet18Encoder");
   return loadResnet18Encoder(options);
-}
-
-function refuseNoRows(rows: readonly EmbeddedRow[]): void {
-  if (rows.some(({ embedding }) => embedding !== undefined)) return;
-  const causes = countBy(rows.map(genericCause)).map(([cause, count]) => `${count} × ${cause}`);
-  throw new UserError("E_INPUT_BROKEN", `none of the ${rows.length} inputs gave an embedding`, {
-    hint: causes.join("; "),
-  });
-}
-
-function genericCause({ cause, path }: EmbeddedRow): string {
-  return causeWithoutName(cause, path);
-}
-
-function groupRows({ encoder, rows }: Embedded): Map<Split, EmbeddingRows> {
-  const whole = rows.filter(({ embedding }) => embedding !== undefined);
-  const split = splitOf(whole.map(({ path }) => path));
-  const splits = new Map<Split, EmbeddingRows>();
-  for (const name of ["all", "train", "val", "test"] as const) {
-    const members = whole.filter(({ path }) => split(path) === name);
-    if (members.length === 0) continue;
-    const data = new Float32Array(members.length * encoder.dim);
-    for (const [i, { embedding }] of members.entries())
-      if (embedding !== undefined) data.set(embedding, i * encoder.dim);
-    splits.set(name, {
-      embeddings: { data, rows: members.length, columns: encoder.dim },
-      labels: members.map(({ label }) => label),
-      paths: members.map(({ path }) => path),
-    });
-  }
-  return splits;
-}
-
-function writeManifest(path: string, rows: readonly EmbeddedRow[]): void {
-  writeCsv(
-    path,
-    ["path", "label", "status", "cause"],
-    rows.map((row) => ({
-      path: row.path,
-      label: row.label,
-      status: row.embedding === undefined ? "failed" : "ok",
-      cause: genericCause(row),
-    })),
-  );
-}
-
-function summarise(
-  { encoder, rows }: Embedded,
-  splits: ReadonlyMap<Split, EmbeddingRows>,
-  outH5: string,
-  manifest: string,
-): EmbedSummary {
-  const failed = rows.filter(({ embedding }) => embedding === undefined);
-  const written = rows.filter(({ embedding }) => embedding !== undefined);
-  return {
-    out_h5: outH5,
-    manifest,
-    model: encoder.model,
-    dim: encoder.dim,
-    inputs: rows.length,
-    written: written.length,
-    failed: failed.length,
-    causes: Object.fromEntries(countBy(failed.map(genericCause))),
-    labels: Object.fromEntries(countBy(written.map(({ label }) => label))),
-    groups: Object.fromEntries([...splits].map(([name, group]) => [name, group.paths.length])),
-  };
 }

@@ -6,10 +6,12 @@ import type { FaceCrop } from "@emotion-service/core/face/faceCrop";
 import { faceEncoderInfo } from "@emotion-service/core/face/faceEncoder";
 import { type EncoderInfo, stableJson } from "@emotion-service/core/hdf5/encoder";
 import { readPreprocessedAudio } from "@emotion-service/core/hdf5/preprocessedAudio";
+import { causeOfRow } from "@emotion-service/core/image/pictureEncoder";
 import { factsOf } from "@emotion-service/core/labels";
 import { mapInWorkers } from "@emotion-service/core/workers/pool";
 import type { AudioSettings } from "./audioWorker.ts";
 import type { FaceBatch, FaceSettings } from "./faceWorker.ts";
+import type { VideoFaces, VideoSettings } from "./videoWorker.ts";
 
 /** How inputs are embedded, whatever they are. */
 export interface EmbedRun {
@@ -79,6 +81,45 @@ export async function embedImages(
     options.onProgress?.(rows.length, paths.length, "pictures");
   }
   return { encoder, rows };
+}
+
+/** Videos (relative paths) → the mean of the embeddings of their faces, in worker threads, as predict looks at a video. */
+export async function embedVideoFaces(
+  folder: string,
+  paths: readonly string[],
+  fps: number,
+  options: EmbedRun,
+): Promise<Embedded> {
+  const settings: VideoSettings = { folder, crop: options.faceCrop, fps };
+  const outcomes = mapInWorkers<string, VideoFaces>(paths, {
+    script: new URL("videoWorker.js", import.meta.url),
+    settings,
+    workers: options.workers,
+    signal: options.signal,
+    nativeCode: true,
+  });
+  const rows: EmbeddedRow[] = [];
+  const notices = new Set<string>(); // every worker says the same
+  for await (const outcome of outcomes) {
+    for (const line of outcome.ok ? outcome.value.notices : []) {
+      if (!notices.has(line)) options.onNotice?.(line);
+      notices.add(line);
+    }
+    const path = paths[rows.length] ?? "";
+    const embedding = outcome.ok ? outcome.value.embedding : undefined;
+    const causeOfNone = outcome.ok
+      ? `no face found in ${outcome.value.frames} frames`
+      : outcome.cause;
+    const cause = embedding === undefined ? causeOfNone : causeOfRow(embedding);
+    rows.push({
+      path,
+      label: factsOf(path).label,
+      embedding: cause === "" ? embedding : undefined,
+      cause,
+    });
+    options.onProgress?.(rows.length, paths.length, "videos, faces");
+  }
+  return { encoder: faceEncoderInfo(options.faceCrop), rows };
 }
 
 /** Audio files (relative paths) → embeddings, in worker threads; audio_stats is of the default feature settings. */

@@ -1,5 +1,5 @@
 import { listCounts } from "@emotion-service/core/files/manifest";
-import type { EmbedSummary } from "./embed.ts";
+import type { EmbedSummary } from "./writeEmbedded.ts";
 
 /** The summary as a person reads it. */
 export function formatSummary(summary: EmbedSummary): string {

@@ -74,7 +74,7 @@ describe("refused, with a cause, and nothing left behind", () => {
       "no input",
       out,
       2,
-      /exactly one of --images_dir, --audio_h5 and --audio_dir is needed, got 0/,
+      /exactly one of --images_dir, --audio_h5, --audio_dir and --videos_dir is needed, got 0/,
     ],
     ["two inputs", ["--images_dir", "broken", "--audio_h5", "other.h5", ...out], 2, /got 2/],
     ["no output", ["--images_dir", "broken"], 2, /--out_h5/],

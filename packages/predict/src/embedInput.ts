@@ -2,7 +2,7 @@ import { audioCnnInfo } from "@emotion-service/core/audio/audioCnnEncoder";
 import type { TrainedAudio } from "@emotion-service/core/audio/audioEncoder";
 import { SHIPPED_AUDIO_CNN } from "@emotion-service/core/audio/shippedAudioCnn";
 import type { LogMelConfig } from "@emotion-service/core/audio/logMelConfig";
-import { UserError, causeOf, throwIfAborted } from "@emotion-service/core/errors";
+import { UserError, causeOf } from "@emotion-service/core/errors";
 import type { RgbImage } from "@emotion-service/core/face/image";
 import { type EncoderInfo, requireSameEncoder } from "@emotion-service/core/hdf5/encoder";
 import { causeOfRow } from "@emotion-service/core/image/pictureEncoder";
@@ -27,9 +27,6 @@ export interface InputEncoders {
   /** The mean over the faces of a video's frames, or over the frames where the encoder takes whole pictures. */
   videoFaces(path: string, fps: number, signal?: AbortSignal): Promise<Embedded>;
 }
-
-/** Frames of a video that go through the network at once. */
-const FRAMES_AT_ONCE = 16;
 
 export interface InputEncoderOptions extends ImageEncoderOptions {
   /** The folder of the audio_cnn that made the embeddings. */
@@ -153,31 +150,9 @@ async function embedVideoFaces(
   pictures: AsyncIterable<RgbImage>,
   signal: AbortSignal | undefined,
 ): Promise<Embedded> {
-  const sum = new Float64Array(encoder.info.dim);
-  let frames = 0;
-  let faces = 0;
-  let held: RgbImage[] = [];
-  const flush = async (): Promise<void> => {
-    const rows = await encoder.embed(held);
-    for (let i = 0; i < rows.length; i += 1) {
-      const column = i % sum.length;
-      sum[column] = (sum[column] ?? 0) + (rows[i] ?? 0);
-    }
-    faces += held.length;
-    held = [];
-  };
-  for await (const frame of pictures) {
-    throwIfAborted(signal);
-    frames += 1;
-    const face = await encoder.frame(frame);
-    if (face !== undefined) held.push(face);
-    if (held.length === FRAMES_AT_ONCE) await flush();
-  }
-  await flush();
-  if (faces === 0) return { embedding: undefined, cause: `no face found in ${frames} frames` };
-  const facts = encoder.wholeFrames ? { frames } : { frames, faces };
-  return embeddedRow(
-    Float32Array.from(sum, (value) => value / faces),
-    facts,
-  );
+  const { meanEmbedding } = await import("@emotion-service/core/video/meanEmbedding");
+  const ofFrames = { dim: encoder.info.dim, frame: encoder.frame, embed: encoder.embed };
+  const { embedding, frames, faces } = await meanEmbedding(ofFrames, pictures, signal);
+  if (embedding === undefined) return { embedding, cause: `no face found in ${frames} frames` };
+  return embeddedRow(embedding, encoder.wholeFrames ? { frames } : { frames, faces });
 }

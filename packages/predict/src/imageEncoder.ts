@@ -15,9 +15,9 @@ export interface ImageEncoder {
   /** The encoder's input from a picture file; undefined where no face is found. */
   file(path: string): Promise<RgbImage | undefined>;
   /** The same from a frame: its aligned face, or all of it where the encoder takes whole pictures. */
-  frame(image: RgbImage): Promise<RgbImage | undefined>;
+  readonly frame: (image: RgbImage) => Promise<RgbImage | undefined>;
   /** [inputs, dim] row-major */
-  embed(inputs: readonly RgbImage[]): Promise<Float32Array>;
+  readonly embed: (inputs: readonly RgbImage[]) => Promise<Float32Array>;
 }
 
 /** How an encoder is found and loaded. */

@@ -1,15 +1,12 @@
-import { execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { findFfmpeg } from "@emotion-service/core/audio/ffmpeg";
 import { readEmbeddings } from "@emotion-service/core/hdf5/embeddings";
 import { readCheckpoint } from "@emotion-service/core/model/checkpoint";
 import { describe, expect, it } from "vitest";
-import sharp from "sharp";
-import { drawFace } from "../../../scripts/sample/faces.ts";
 import { encodeWav } from "../../../scripts/sample/wav.ts";
 import { runCommand } from "../../../test/command.ts";
 import { runInProcess } from "../../../test/inProcess.ts";
+import { drawRoom, hasFfmpeg, makeVideo } from "../../../test/video.ts";
 import { createProgram } from "../src/cli.ts";
 import { createInputEncoders } from "../src/embedInput.ts";
 import type { Predictions } from "../src/predict.ts";
@@ -209,28 +206,9 @@ it("an input is embedded as embed embedded it for training, bit for bit", async 
 });
 
 describe.skipIf(!hasFfmpeg())("predict on a video (skipped where there is no ffmpeg)", () => {
-  /** Two seconds of a still picture, with or without sound. */
-  function makeVideo(name: string, picture: string, sound: readonly string[]): void {
-    const still = ["-loop", "1", "-t", "2", "-i", picture];
-    const codecs = ["-c:v", "mpeg4", "-q:v", "2", "-pix_fmt", "yuv420p", "-r", "10"];
-    execFileSync(findFfmpeg(), ["-v", "error", "-y", ...still, ...sound, ...codecs, name], {
-      cwd: folder(),
-    });
-  }
-
-  /** A picture of a room with a face in it. */
-  async function drawRoom(name: string): Promise<void> {
-    const face = await sharp(await drawFace({ emotion: "happy", face: 1, seed: 7 }))
-      .resize(200, 200)
-      .toBuffer();
-    await sharp({ create: { width: 640, height: 480, channels: 3, background: "grey" } })
-      .composite([{ input: face, left: 160, top: 60 }])
-      .toFile(join(folder(), name));
-  }
-
   it("its faces and its sound", async () => {
-    await drawRoom("room.png");
-    makeVideo("talk.mp4", "room.png", ["-i", CLIP, "-c:a", "aac"]);
+    await drawRoom(join(folder(), "room.png"));
+    makeVideo(folder(), "talk.mp4", "room.png", ["-i", CLIP, "-c:a", "aac"]);
     const prediction = await predict("--video", "talk.mp4", "--fps", "3", ...BOTH);
     expectWhole(prediction);
     const { image, audio } = prediction.modalities;
@@ -241,30 +219,42 @@ describe.skipIf(!hasFfmpeg())("predict on a video (skipped where there is no ffm
     expect(image["faces"]).toBe(image["frames"]);
   });
 
+  it("as embed --videos_dir embedded it for training, bit for bit", async () => {
+    await drawRoom(join(folder(), "room.png"));
+    mkdirSync(join(folder(), "talks"));
+    makeVideo(folder(), "talks/talk.mp4", "room.png", ["-i", CLIP, "-c:a", "aac"]);
+    const outputs = ["--out_h5", "vi.h5", "--out_audio_h5", "va.h5"];
+    const args = ["--videos_dir", "talks", ...outputs, "--fps", "3"];
+    expect(await runCommand("embed", args, { cwd: folder() })).toMatchObject({ exitCode: 0 });
+    const [images, audio] = await Promise.all(
+      ["vi.h5", "va.h5"].map((file) => readEmbeddings(join(folder(), file), "")),
+    );
+    const encoders = createInputEncoders(
+      { image: images!.encoder, audio: audio!.encoder },
+      { weights: undefined, env: {} },
+    );
+    const video = join(folder(), "talks/talk.mp4");
+    const faces = await encoders.videoFaces(video, 3);
+    expect(faces.embedding).toEqual(images!.splits.get("all")!.embeddings.data);
+    const voice = await encoders.audio(video);
+    expect(voice.embedding).toEqual(audio!.splits.get("all")!.embeddings.data);
+  });
+
   it("without sound, or without a face, that one is missing; without either there is nothing", async () => {
-    await drawRoom("room.png");
-    makeVideo("mute.mp4", "room.png", []);
+    await drawRoom(join(folder(), "room.png"));
+    makeVideo(folder(), "mute.mp4", "room.png", []);
     const mute = await predict("--video", "mute.mp4", ...BOTH);
     expectWhole(mute);
     expect(mute.modalities).toMatchObject({ image: { present: true }, audio: { present: false } });
-    makeVideo("voice.mp4", NO_FACE, ["-i", CLIP, "-c:a", "aac"]);
+    makeVideo(folder(), "voice.mp4", NO_FACE, ["-i", CLIP, "-c:a", "aac"]);
     const voice = await predict("--video", "voice.mp4", ...BOTH);
     expectWhole(voice);
     expect(voice.modalities.audio.present).toBe(true);
     expect(voice.modalities.image.cause).toMatch(/^no face found in \d+ frames$/);
-    makeVideo("empty.mp4", NO_FACE, []);
+    makeVideo(folder(), "empty.mp4", NO_FACE, []);
     const args = ["--video", "empty.mp4", ...BOTH];
     const empty = await runInProcess(createProgram, args, { cwd: folder() });
     expect(empty).toMatchObject({ exitCode: 1, stdout: "" });
     expect(empty.stderr).toContain("empty.mp4: holds nothing to predict on (face: no face found");
   });
 });
-
-function hasFfmpeg(): boolean {
-  try {
-    findFfmpeg();
-    return true;
-  } catch {
-    return false;
-  }
-}
