@@ -1,8 +1,7 @@
 import { join } from "node:path";
 import { loadFaceEncoder } from "@emotion-service/core/face/faceEncoder";
-import type { RgbImage } from "@emotion-service/core/face/image";
 import { videoFrames } from "@emotion-service/core/video/frames";
-import { meanEmbedding } from "@emotion-service/core/video/meanEmbedding";
+import { type FrameEncoder, meanEmbedding } from "@emotion-service/core/video/meanEmbedding";
 import { serveJobs } from "@emotion-service/core/workers/serve";
 import type { FaceSettings } from "./faceWorker.ts";
 
@@ -25,9 +24,12 @@ serveJobs<VideoSettings, string, VideoFaces>(
     const notices: string[] = [];
     const loading = loadFaceEncoder(crop, { onNotice: (line) => notices.push(line) });
     return async (path) => {
-      const { info, prepare, embed } = await loading;
-      const frame = (image: RgbImage): Promise<RgbImage | undefined> => prepare(image, "on");
-      const encoder = { dim: info.dim, frame, embed };
+      const face = await loading;
+      const encoder: FrameEncoder = {
+        dim: face.info.dim,
+        frame: (image) => face.prepare(image, "on"),
+        embed: (faces) => face.embed(faces),
+      };
       const mean = await meanEmbedding(encoder, videoFrames(join(folder, path), fps));
       return { embedding: mean.embedding, frames: mean.frames, notices: notices.splice(0) };
     };
