@@ -42,6 +42,17 @@ export interface Embedded {
 /** A clip of zeros has no voice: a missing modality, here as at prediction. */
 const SILENT = "silent: every sample is zero";
 
+/** Passes each line on once: every worker says the same. */
+function createTeller(onNotice: EmbedRun["onNotice"]): (lines: readonly string[]) => void {
+  const told = new Set<string>();
+  return (lines) => {
+    for (const line of lines) {
+      if (!told.has(line)) onNotice?.(line);
+      told.add(line);
+    }
+  };
+}
+
 /** Pictures (relative paths) → face embeddings, in worker threads. */
 export async function embedImages(
   folder: string,
@@ -61,13 +72,10 @@ export async function embedImages(
     nativeCode: true,
   });
   const rows: EmbeddedRow[] = [];
-  const notices = new Set<string>(); // every worker says the same
+  const tellOnce = createTeller(options.onNotice);
   let batch = 0;
   for await (const outcome of outcomes) {
-    for (const line of outcome.ok ? outcome.value.notices : []) {
-      if (!notices.has(line)) options.onNotice?.(line);
-      notices.add(line);
-    }
+    if (outcome.ok) tellOnce(outcome.value.notices);
     let at = 0;
     for (const [i, path] of (batches[batch] ?? []).entries()) {
       const cause = outcome.ok ? (outcome.value.causes[i] ?? "") : outcome.cause;
@@ -99,12 +107,9 @@ export async function embedVideoFaces(
     nativeCode: true,
   });
   const rows: EmbeddedRow[] = [];
-  const notices = new Set<string>(); // every worker says the same
+  const tellOnce = createTeller(options.onNotice);
   for await (const outcome of outcomes) {
-    for (const line of outcome.ok ? outcome.value.notices : []) {
-      if (!notices.has(line)) options.onNotice?.(line);
-      notices.add(line);
-    }
+    if (outcome.ok) tellOnce(outcome.value.notices);
     const path = paths[rows.length] ?? "";
     const embedding = outcome.ok ? outcome.value.embedding : undefined;
     const causeOfNone = outcome.ok
