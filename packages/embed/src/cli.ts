@@ -1,4 +1,4 @@
-import { Command, Option } from "@commander-js/extra-typings";
+import { Command, InvalidArgumentError, Option } from "@commander-js/extra-typings";
 import {
   integerIn,
   jsonOption,
@@ -14,6 +14,16 @@ import { FACE_CROPS } from "@emotion-service/core/face/faceCrop";
 const BATCH_SIZE = 8;
 /** ResNet-18's threads wait for each other at every layer: the larger the batch the less, until memory tells. */
 const RESNET18_BATCH_SIZE = 16;
+
+/** "0.5,0.5,0.5" → a number a channel. */
+function threeNumbers(min: number, max: number): (text: string) => number[] {
+  const parse = numberIn(min, max);
+  return (text) => {
+    const parts = text.split(",");
+    if (parts.length !== 3) throw new InvalidArgumentError("must be three numbers, r,g,b");
+    return parts.map((part) => parse(part));
+  };
+}
 
 /** The flags of embed; the action calls embed. */
 export function createProgram(io: CliIo) {
@@ -67,6 +77,25 @@ export function createProgram(io: CliIo) {
     )
     .addOption(
       new Option(
+        "--input_size <pixels>",
+        ".onnx: pixels a side, where the file leaves them open (default: 224)",
+      ).argParser(integerIn(1, 4096)),
+    )
+    .addOption(
+      new Option(
+        "--mean <r,g,b>",
+        ".onnx: taken from pixels of [0, 1], before --std divides them (default: ImageNet's)",
+      ).argParser(threeNumbers(-1000, 1000)),
+    )
+    .addOption(
+      new Option(
+        "--std <r,g,b>",
+        ".onnx: pixels are divided by it (default: ImageNet's)",
+      ).argParser(threeNumbers(1e-6, 1000)),
+    )
+    .option("--output <name>", ".onnx: the output that is the embedding (default: the first)")
+    .addOption(
+      new Option(
         "--batch_size <n>",
         `pictures a forward pass (default: ${BATCH_SIZE}; resnet18: ${RESNET18_BATCH_SIZE})`,
       ).argParser(integerIn(1, 4096)),
@@ -94,6 +123,12 @@ export function createProgram(io: CliIo) {
         model: flags.model,
         weights: flags.weights,
         device: flags.device,
+        onnx: {
+          inputSize: flags.input_size,
+          mean: flags.mean,
+          std: flags.std,
+          output: flags.output,
+        },
         env: process.env,
         faceCrop: flags.face_crop,
         batchSize:

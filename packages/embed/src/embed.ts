@@ -8,6 +8,7 @@ import {
   listFiles,
 } from "@emotion-service/core/files/listFiles";
 import { refuseReplacing, withOutputs } from "@emotion-service/core/files/outputs";
+import type { OnnxSettings } from "@emotion-service/core/image/onnxEncoder";
 import type {
   PictureEncoder,
   PictureEncoderOptions,
@@ -30,6 +31,8 @@ export interface EmbedOptions extends EmbedVideosOptions {
   readonly weights: string | undefined;
   /** What resnet18 or an .onnx file runs on. */
   readonly device: Device;
+  /** What an .onnx file does not say of itself. */
+  readonly onnx: OnnxSettings;
   /** Where caches of weights lie is in the environment. */
   readonly env: PictureEncoderOptions["env"];
   readonly onNotice: (line: string) => void;
@@ -113,13 +116,20 @@ function isOnnx(model: string): boolean {
 }
 
 /** A flag that a model does not heed must not look as if it did. */
-function refuseNetworkFlags({ weights, device }: EmbedOptions, model: string): void {
+function refuseNetworkFlags({ weights, device, onnx }: EmbedOptions, model: string): void {
   const refused = (flag: string, models: string): UserError =>
     new UserError("E_FLAG", `${flag}: is for --model ${models}, the model is ${model}`, {
       hint: "leave the flag out, or name that model",
     });
   if (weights !== undefined && model !== "resnet18" && model !== "audio_cnn")
     throw refused("--weights", "resnet18 or audio_cnn");
+  for (const [flag, value] of Object.entries({
+    "--input_size": onnx.inputSize,
+    "--mean": onnx.mean,
+    "--std": onnx.std,
+    "--output": onnx.output,
+  }))
+    if (value !== undefined && model !== "onnx") throw refused(flag, "FILE.onnx");
   const takesDevice = model === "resnet18" || model === "onnx";
   if (device !== "auto" && device !== "cpu" && !takesDevice)
     throw refused(`--device ${device}`, "resnet18 or an .onnx file");
@@ -140,11 +150,11 @@ async function embedByNetwork(
 }
 
 async function loadNetwork(
-  options: PictureEncoderOptions & { readonly model: string },
+  options: PictureEncoderOptions & Pick<EmbedOptions, "model" | "onnx">,
 ): Promise<PictureEncoder> {
   if (isOnnx(options.model)) {
     const { loadOnnxEncoder } = await import("@emotion-service/core/image/onnxEncoder");
-    return loadOnnxEncoder(options.model, "--model", options);
+    return loadOnnxEncoder(options.model, "--model", { ...options, settings: options.onnx });
   }
   const { loadResnet18Encoder } = await import("@emotion-service/core/image/resnet18Encoder");
   return loadResnet18Encoder(options);

@@ -122,6 +122,18 @@ describe("refused, with a cause, and nothing left behind", () => {
       /--device cuda: is for --model resnet18 or an .onnx file, the model is audio_stats/,
     ],
     [
+      "--mean for a network of ours",
+      ["--images_dir", "broken", "--mean", "0,0,0", ...out],
+      2,
+      /--mean: is for --model FILE\.onnx, the model is face/,
+    ],
+    [
+      "--std of two numbers",
+      ["--images_dir", "broken", "--model", "text.ONNX", "--std", "1,1", ...out],
+      2,
+      /must be three numbers, r,g,b/,
+    ],
+    [
       "an .onnx file that is none",
       ["--images_dir", "broken", "--model", "text.ONNX", ...out],
       1,

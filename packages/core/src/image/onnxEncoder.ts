@@ -38,31 +38,60 @@ interface OnnxInput {
   readonly batch: number | undefined;
 }
 
+/** What a file does not say of its encoder; what it does say, a setting may not contradict. */
+export interface OnnxSettings {
+  /** Pixels a side, where the file leaves them open. */
+  readonly inputSize?: number | undefined;
+  /** (level / 255 - mean) / std, by channel; ImageNet's unless said. */
+  readonly mean?: readonly number[] | undefined;
+  readonly std?: readonly number[] | undefined;
+  /** The name of the output that is the embedding; the first unless said. */
+  readonly output?: string | undefined;
+}
+
+/** The settings that a feature_config of {@link loadOnnxEncoder} tells. */
+export function onnxSettingsOf(featureConfig: string): OnnxSettings {
+  const { normalisation, size, output } = JSON.parse(featureConfig) as {
+    normalisation?: { mean?: number[]; std?: number[] } | string;
+    size?: readonly number[];
+    output?: string;
+  };
+  const scale = typeof normalisation === "object" ? normalisation : {};
+  return { ...scale, output, inputSize: size?.[0] === size?.[1] ? size?.[0] : undefined };
+}
+
 /** An encoder that is ready to run; `file` is for the messages. */
 interface Network {
   readonly file: string;
   readonly session: Session;
   readonly input: OnnxInput;
   readonly output: string;
+  /** What a level of a channel becomes, [3, 256]. */
+  readonly table: Float32Array;
+}
+
+interface LoadOptions extends Pick<PictureEncoderOptions, "device" | "faceCrop"> {
+  readonly settings?: OnnxSettings | undefined;
 }
 
 /**
- * Loads a network of any .onnx file that takes a picture and gives a row of numbers, its first output. What it takes is read from
- * the file.
+ * Loads a network of any .onnx file that takes a picture and gives a row of numbers. What it takes is read from the file, and what
+ * that leaves open from the settings.
  * @throws UserError E_INPUT_MISSING, E_INPUT_BROKEN, E_LAYOUT for a file that is none; E_UNAVAILABLE without ONNX Runtime or device
  */
 export async function loadOnnxEncoder(
   file: string,
   flag: string,
-  { device, faceCrop }: Pick<PictureEncoderOptions, "device" | "faceCrop">,
+  { device, faceCrop, settings = {} }: LoadOptions,
 ): Promise<PictureEncoder> {
   const bytes = readWholeFile(file, flag);
   const info = readOnnxInfo(bytes, file);
-  const input = inputOf(info, file);
-  const output = outputOf(info, file);
+  const input = inputOf(info, file, settings);
+  const output = outputOf(info, file, settings.output);
   const { ort } = requireRuntime(file, flag);
   const session = await createSession(ort, file, { device });
-  const network: Network = { file, session, input, output };
+  const table = tableOf(input, settings);
+  const network: Network = { file, session, input, output, table };
   const { height, width } = input;
   const blank = { data: new Uint8Array(height * width * 3), width, height };
   const probed = await runInBatches(
@@ -74,8 +103,9 @@ export async function loadOnnxEncoder(
       model: "onnx",
       weightsSha256: await hashOf(bytes, file, info.externalFiles),
       featureConfig: pictureConfig(faceCrop, {
-        normalisation: input.type === "float32" ? "imagenet" : "none",
+        normalisation: normalisationOf(input, settings),
         size: [height, width],
+        ...(settings.output === undefined ? {} : { output }),
       }),
       dim: probed.length / PROBES, // whatever the file says of its output
     },
@@ -108,7 +138,21 @@ async function hashOf(
   return hash.digest("hex");
 }
 
-function inputOf({ inputs }: OnnxInfo, file: string): OnnxInput {
+type Normalisation = Parameters<typeof pictureConfig>[1]["normalisation"];
+
+function normalisationOf({ type }: OnnxInput, settings: OnnxSettings): Normalisation {
+  if (type === "uint8") return "none";
+  const { mean = IMAGENET_MEAN, std = IMAGENET_DEVIATION } = settings;
+  return settings.mean === undefined && settings.std === undefined ? "imagenet" : { mean, std };
+}
+
+function tableOf({ type }: OnnxInput, settings: OnnxSettings): Float32Array {
+  if (type === "uint8") return AS_THEY_ARE;
+  const { mean = IMAGENET_MEAN, std = IMAGENET_DEVIATION } = settings;
+  return levels((level, c) => (level / 255 - mean[c]!) / std[c]!);
+}
+
+function inputOf({ inputs }: OnnxInfo, file: string, settings: OnnxSettings): OnnxInput {
   const [input, ...others] = inputs;
   const { name = "", type = "other", dims = [] } = input ?? {};
   const layout = dims[1] === 3 ? "NCHW" : dims[3] === 3 ? "NHWC" : undefined;
@@ -116,11 +160,26 @@ function inputOf({ inputs }: OnnxInfo, file: string): OnnxInput {
     throw notPictures(file, inputs.map((each) => `${each.name} [${each.dims.join(",")}]`).join());
   if (type !== "float32" && type !== "uint8") throw notPictures(file, `${name} of type ${type}`);
   const [height, width] = layout === "NCHW" ? [dims[2], dims[3]] : [dims[1], dims[2]];
+  const { inputSize, mean, std } = settings;
+  if (type === "uint8" && (mean ?? std) !== undefined)
+    throw new UserError(
+      "E_LAYOUT",
+      `${file}: takes pixels as they are (uint8), no --mean or --std`,
+      {
+        hint: "leave --mean and --std out",
+      },
+    );
   const sizes = {
-    height: knownSize(height) ?? USUAL_SIDE,
-    width: knownSize(width) ?? USUAL_SIDE,
+    height: knownSize(height) ?? inputSize ?? USUAL_SIDE,
+    width: knownSize(width) ?? inputSize ?? USUAL_SIDE,
     batch: knownSize(dims[0]),
   };
+  if (inputSize !== undefined && (sizes.height !== inputSize || sizes.width !== inputSize))
+    throw new UserError(
+      "E_LAYOUT",
+      `--input_size ${inputSize}: ${file} takes pictures of ${sizes.height} × ${sizes.width} alone`,
+      { hint: "leave --input_size out" },
+    );
   if ((sizes.batch ?? 1) * sizes.height * sizes.width * 3 > MOST_VALUES)
     throw notPictures(file, `${name} [${dims.join(",")}], more than ${MOST_VALUES} values`);
   return { name, type, layout, ...sizes };
@@ -139,13 +198,20 @@ function notPictures(file: string, found: string): UserError {
   );
 }
 
-/** The name of the first output. */
-function outputOf({ outputs }: OnnxInfo, file: string): string {
-  const { name = "", type } = outputs[0] ?? {};
+/** The name of the output that was asked for, or of the first. */
+function outputOf({ outputs }: OnnxInfo, file: string, wanted: string | undefined): string {
+  const found = wanted === undefined ? outputs[0] : outputs.find(({ name }) => name === wanted);
+  if (wanted !== undefined && found === undefined)
+    throw new UserError(
+      "E_LAYOUT",
+      `--output ${wanted}: ${file} has the outputs ${outputs.map(({ name }) => name).join(", ")}`,
+      { hint: "name one of these" },
+    );
+  const { name = "", type } = found ?? {};
   if (type === "float32") return name;
   throw new UserError(
     "E_LAYOUT",
-    `${file}: its first output, ${name}, must be float32, is ${type}`,
+    `${file}: its ${wanted === undefined ? "first output," : "output"} ${name}${wanted === undefined ? "," : ""} must be float32, is ${type}`,
     { hint: "export the encoder with its embedding, as float32, as the first output" },
   );
 }
@@ -173,11 +239,11 @@ async function runInBatches(
  * @throws UserError E_LAYOUT where it does not run, or gives something else
  */
 async function runOnce(
-  { file, session, input, output }: Network,
+  { file, session, input, output, table }: Network,
   pictures: readonly RgbImage[],
 ): Promise<Float32Array> {
   const count = pictures.length;
-  const inputs = { [input.name]: tensorOf(pictures, input) };
+  const inputs = { [input.name]: tensorOf(pictures, input, table) };
   const found = (
     await session.run(inputs, [output]).catch((error: unknown) => {
       throw new UserError("E_LAYOUT", `${file}: does not run on ${count} pictures at once (${causeOf(error)})`, { hint: BATCH_HINT, cause: error }); // prettier-ignore
@@ -197,12 +263,11 @@ const BATCH_HINT = "export it for a batch of any size (in PyTorch, dynamic_shape
 function tensorOf(
   pictures: readonly RgbImage[],
   { type, layout, height, width }: OnnxInput,
+  table: Float32Array,
 ): SessionInput {
   const pixels = packPictures(pictures); // [B, H, W, 3]
-  const [values, table] =
-    type === "float32"
-      ? [new Float32Array(pixels.length), STANDARD]
-      : [new Uint8Array(pixels.length), AS_THEY_ARE];
+  const values =
+    type === "float32" ? new Float32Array(pixels.length) : new Uint8Array(pixels.length);
   const planes = layout === "NCHW";
   const area = height * width;
   for (let i = 0; i < pixels.length; i += 1) {
@@ -216,8 +281,6 @@ function tensorOf(
   return { data: values, dims: [pictures.length, ...size] };
 }
 
-/** By channel and level, [3, 256]: (level / 255 - mean) / deviation; the level itself. */
-const STANDARD = levels((level, c) => (level / 255 - IMAGENET_MEAN[c]!) / IMAGENET_DEVIATION[c]!);
 const AS_THEY_ARE = levels((level) => level);
 
 function levels(value: (level: number, channel: number) => number): Float32Array {

@@ -9,8 +9,12 @@ import type { PictureInput } from "./preparePicture.ts";
 export function pictureConfig(
   faceCrop: PictureInput["faceCrop"],
   settings: {
-    readonly normalisation: "imagenet" | "none";
+    readonly normalisation:
+      | "imagenet"
+      | "none"
+      | { readonly mean: readonly number[]; readonly std: readonly number[] };
     readonly size: number | readonly [height: number, width: number];
+    readonly output?: string;
   },
 ): string {
   const face =

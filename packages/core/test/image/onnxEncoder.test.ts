@@ -1,6 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { loadOnnxEncoder } from "@emotion-service/core/image/onnxEncoder";
+import { loadOnnxEncoder, onnxSettingsOf } from "@emotion-service/core/image/onnxEncoder";
 import {
   DATA_TYPES,
   type DataType,
@@ -120,6 +120,45 @@ describe("loadOnnxEncoder", () => {
     expect(encoder.input).toMatchObject({ width: 224, height: 224 });
     expect(await encoder.embed([plain([1, 2, 3], 224, 224)])).toHaveLength(3);
     await encoder.dispose();
+  });
+
+  it("takes size, mean, deviation and output from the settings, which its feature_config keeps", async () => {
+    const raw: OnnxValue = { name: "y", type: "float32", dims: ["batch", 3, 1, 1] };
+    const open = { outputs: [raw, MEANS] };
+    const file = meansNetwork(["batch", 3, "height", "width"], "float32", open);
+    const settings = { inputSize: 8, mean: [0.5, 0.25, 0], std: [0.5, 1, 2], output: "means" };
+    const encoder = await loadOnnxEncoder(file, "--model", { ...OPTIONS, settings });
+    expect(encoder.input).toMatchObject({ width: 8, height: 8 });
+    expect(onnxSettingsOf(encoder.info.featureConfig)).toEqual(settings);
+    const [red, green, blue] = await encoder.embed([plain([255, 128, 3], 8, 8)]);
+    expect(red).toBeCloseTo((1 - 0.5) / 0.5, 6);
+    expect(green).toBeCloseTo((128 / 255 - 0.25) / 1, 6);
+    expect(blue).toBeCloseTo(3 / 255 / 2, 6);
+    const plainOne = await load(file);
+    expect(plainOne.info.featureConfig).not.toEqual(encoder.info.featureConfig);
+    const again = onnxSettingsOf(plainOne.info.featureConfig);
+    const same = await loadOnnxEncoder(file, "--model", { ...OPTIONS, settings: again });
+    expect(same.info).toEqual(plainOne.info);
+  });
+
+  it.each([
+    [
+      "a size that the file does not take",
+      { inputSize: 5 },
+      "float32",
+      /--input_size 5: [^]* takes pictures of 4 × 6 alone/,
+    ],
+    ["a mean for pixels as they are", { mean: [0, 0, 0] }, "uint8", /takes pixels as they are/],
+    [
+      "an output that is not there",
+      { output: "z" },
+      "float32",
+      /--output z: [^]* has the outputs means/,
+    ],
+  ] as const)("refuses %s", async (_, settings, type, message) => {
+    const file = meansNetwork(["batch", 3, 4, 6], type);
+    const loading = loadOnnxEncoder(file, "--model", { ...OPTIONS, settings });
+    await expect(loading).rejects.toMatchObject({ message: expect.stringMatching(message) });
   });
 
   it("takes the first output, whatever the others are", async () => {
