@@ -11,36 +11,30 @@
 import { parseArgs } from "node:util";
 import { loadTensorFlow } from "../../packages/core/src/model/backend.ts";
 import { BACKENDS } from "../../packages/core/src/model/backendNames.ts";
-import { clipsInMemory } from "../../packages/core/src/model/clips.ts";
 import { evaluate } from "../../packages/core/src/model/trainClassifier.ts";
 import { createRandom, shuffle } from "../../packages/core/src/random.ts";
-import { fit, readCorpus, settingsOf } from "./fit.ts";
+import { RECIPE_FLAGS, fit, readCorpus, settingsOf, sourceOf } from "./fit.ts";
 
 const { values: flags } = parseArgs({
   options: {
     audio_h5: { type: "string" },
     folds: { type: "string", default: "5" },
     only: { type: "string" },
-    epochs: { type: "string", default: "30" },
-    lr: { type: "string", default: "0.0003" },
-    batch_size: { type: "string", default: "64" },
-    weight_decay: { type: "string", default: "0.01" },
-    seed: { type: "string", default: "1" },
-    backend: { type: "string", default: "auto" },
+    ...RECIPE_FLAGS,
   },
 });
 if (flags.audio_h5 === undefined) throw new Error("--audio_h5 FILE: name one of audio-preprocess");
 const [folds, seed] = [Number(flags.folds), Number(flags.seed)];
 
 const corpus = await readCorpus(flags.audio_h5);
-const { clips, labels, speakers, classes } = corpus;
+const { speakers, classes } = corpus;
 const order = shuffle([...new Set(speakers)].sort(), createRandom(seed));
 const foldOf = new Map(order.map((speaker, i) => [speaker, i % folds]));
 const { tf, backend } = await loadTensorFlow(
   BACKENDS.find((name) => name === flags.backend) ?? "auto",
 );
 const recalls: number[] = [];
-const confusion = classes.map(() => classes.map(() => 0)); // [said, told]
+const confusion = classes.map(() => classes.map(() => 0)); // [meant, told]
 for (let fold = 0; fold < folds; fold += 1) {
   if (flags.only !== undefined && Number(flags.only) !== fold) continue;
   recalls.push(await runFold(fold));
@@ -60,20 +54,10 @@ console.log(JSON.stringify({ ...folded, recall, classes, confusion }));
 async function runFold(fold: number): Promise<number> {
   const isHeldOut = (row: number): boolean => foldOf.get(speakers[row] ?? "") === fold;
   const started = performance.now();
-  const settings = settingsOf({
-    epochs: Number(flags.epochs),
-    lr: Number(flags.lr),
-    batchSize: Number(flags.batch_size),
-    weightDecay: Number(flags.weight_decay),
-    seed,
-  });
+  const settings = settingsOf(flags);
   const rows = { isTrained: (row: number) => !isHeldOut(row), isWatched: isHeldOut };
   const model = await fit(tf, corpus, settings, rows, `fold ${fold}`);
-  const test = clipsInMemory(
-    clips,
-    Int32Array.from(labels, (label, row) => (isHeldOut(row) ? classes.indexOf(label) : -1)),
-    classes.length,
-  );
+  const test = sourceOf(corpus, isHeldOut);
   const { metrics } = await evaluate(tf, model, test, classes);
   model.dispose();
   for (const [i, row] of metrics.confusion.entries())

@@ -9,11 +9,13 @@ import {
 } from "../../packages/core/src/model/audioCnn.ts";
 import type { Tf } from "../../packages/core/src/model/backend.ts";
 import {
+  type ClipBatch,
   type Clips,
   bandStatistics,
   clipsInMemory,
   withoutPadding,
 } from "../../packages/core/src/model/clips.ts";
+import type { RowSource } from "../../packages/core/src/model/rowSource.ts";
 import {
   type TrainSettings,
   trainClassifier,
@@ -46,32 +48,51 @@ export async function readCorpus(path: string): Promise<Corpus> {
   });
 }
 
-export interface Recipe {
-  readonly epochs: number;
-  readonly lr: number;
-  readonly batchSize: number;
-  readonly weightDecay: number;
-  readonly seed: number;
-}
+/** The flags that both scripts have, for parseArgs. */
+export const RECIPE_FLAGS = {
+  epochs: { type: "string", default: "30" },
+  lr: { type: "string", default: "0.0003" },
+  batch_size: { type: "string", default: "64" },
+  weight_decay: { type: "string", default: "0.01" },
+  seed: { type: "string", default: "1" },
+  backend: { type: "string", default: "auto" },
+} as const;
 
-/** The settings of train-multimodal that a recipe stands for. */
-export function settingsOf({ lr, ...recipe }: Recipe): TrainSettings {
+/** The settings of train-multimodal that the flags stand for. */
+export function settingsOf(
+  flags: Readonly<Record<keyof typeof RECIPE_FLAGS, string>>,
+): TrainSettings {
+  const lr = Number(flags.lr);
   return {
-    ...recipe,
+    epochs: Number(flags.epochs),
+    batchSize: Number(flags.batch_size),
     lr,
     maxLr: 10 * lr,
     scheduler: "onecycle",
+    weightDecay: Number(flags.weight_decay),
     gradClip: 1,
     labelSmoothing: 0.1,
     classWeights: "balanced",
     earlyStop: 0,
+    seed: Number(flags.seed),
   };
+}
+
+/** The clips of a corpus that are wanted, with their classes. */
+export function sourceOf(
+  { clips, labels, classes }: Corpus,
+  isWanted: (row: number) => boolean,
+): RowSource<ClipBatch> {
+  const classIds = Int32Array.from(labels, (label, row) =>
+    isWanted(row) ? classes.indexOf(label) : -1,
+  );
+  return clipsInMemory(clips, classIds, classes.length);
 }
 
 /** Trains for all epochs on the rows `isTrained`; `watched` rows are measured after each epoch, and choose nothing. */
 export async function fit(
   tf: Tf,
-  { clips, labels, classes }: Corpus,
+  corpus: Corpus,
   settings: TrainSettings,
   rows: {
     readonly isTrained: (row: number) => boolean;
@@ -79,12 +100,7 @@ export async function fit(
   },
   name: string,
 ): Promise<AudioCnn> {
-  const sourceOf = (isWanted: (row: number) => boolean) =>
-    clipsInMemory(
-      clips,
-      Int32Array.from(labels, (label, row) => (isWanted(row) ? classes.indexOf(label) : -1)),
-      classes.length,
-    );
+  const { clips, labels, classes } = corpus;
   const shape = { mels: clips.mels, classes: classes.length };
   const trained = [...labels.keys()].filter(rows.isTrained);
   const statistics = bandStatistics(clips, trained);
@@ -96,8 +112,8 @@ export async function fit(
   await trainClassifier(tf, model, {
     settings,
     classes,
-    train: sourceOf(rows.isTrained),
-    val: sourceOf(rows.isWatched),
+    train: sourceOf(corpus, rows.isTrained),
+    val: sourceOf(corpus, rows.isWatched),
     onEpoch: ({ epoch, train_loss, val_uar }) =>
       process.stderr.write(
         `${name} epoch ${epoch}/${settings.epochs}  train loss ${train_loss.toFixed(4)}  macro recall ${val_uar.toFixed(4)}\n`,

@@ -12,18 +12,13 @@ import { withOutputs } from "../../packages/core/src/files/outputs.ts";
 import { writeAudioCheckpoint } from "../../packages/core/src/model/audioCheckpoint.ts";
 import { loadTensorFlow } from "../../packages/core/src/model/backend.ts";
 import { BACKENDS } from "../../packages/core/src/model/backendNames.ts";
-import { fit, readCorpus, settingsOf } from "./fit.ts";
+import { RECIPE_FLAGS, fit, readCorpus, settingsOf } from "./fit.ts";
 
 const { values: flags } = parseArgs({
   options: {
     audio_h5: { type: "string" },
     output: { type: "string" },
-    epochs: { type: "string", default: "30" },
-    lr: { type: "string", default: "0.0003" },
-    batch_size: { type: "string", default: "64" },
-    weight_decay: { type: "string", default: "0.01" },
-    seed: { type: "string", default: "1" },
-    backend: { type: "string", default: "auto" },
+    ...RECIPE_FLAGS,
   },
 });
 const { audio_h5: audioH5, output } = flags;
@@ -33,13 +28,7 @@ if (audioH5 === undefined || output === undefined)
 const WATCHED = 19;
 
 const corpus = await readCorpus(audioH5);
-const settings = settingsOf({
-  epochs: Number(flags.epochs),
-  lr: Number(flags.lr),
-  batchSize: Number(flags.batch_size),
-  weightDecay: Number(flags.weight_decay),
-  seed: Number(flags.seed),
-});
+const settings = settingsOf(flags);
 const { tf, backend } = await loadTensorFlow(
   BACKENDS.find((name) => name === flags.backend) ?? "auto",
 );
