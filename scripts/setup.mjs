@@ -119,4 +119,8 @@ export function isMain(moduleUrl) {
   );
 }
 
-if (isMain(import.meta.url)) process.exitCode = (await setUp()) ? 0 : 1;
+// Not awaited here: buildKernel imports this module, and would wait for its end for ever.
+if (isMain(import.meta.url))
+  void setUp().then((done) => {
+    process.exitCode = done ? 0 : 1;
+  });
