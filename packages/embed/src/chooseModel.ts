@@ -1,5 +1,5 @@
 import type { TrainedAudio } from "@emotion-service/core/audio/audioEncoder";
-import { SHIPPED_AUDIO_CNN } from "@emotion-service/core/audio/shippedAudioCnn";
+import { SHIPPED_AUDIO_CNN } from "@emotion-service/core/model/shippedModels";
 import { UserError } from "@emotion-service/core/errors";
 
 /** The trained audio_cnn that was named, or the one that comes along. */

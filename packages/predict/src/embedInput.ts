@@ -1,6 +1,6 @@
 import { audioCnnInfo } from "@emotion-service/core/audio/audioCnnEncoder";
 import type { TrainedAudio } from "@emotion-service/core/audio/audioEncoder";
-import { SHIPPED_AUDIO_CNN } from "@emotion-service/core/audio/shippedAudioCnn";
+import { SHIPPED_AUDIO_CNN } from "@emotion-service/core/model/shippedModels";
 import type { LogMelConfig } from "@emotion-service/core/audio/logMelConfig";
 import { UserError, causeOf } from "@emotion-service/core/errors";
 import type { RgbImage } from "@emotion-service/core/face/image";
