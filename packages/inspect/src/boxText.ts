@@ -98,7 +98,7 @@ export function grouped(count: number): string {
 }
 
 function shortened(text: string): string {
-  const characters = [...text.replaceAll(/\s+/g, " ")];
+  const characters = Array.from(text.replaceAll(/\s+/g, " "));
   if (characters.length <= LONGEST) return characters.join("");
   const kept = (LONGEST - 1) / 2;
   return `${characters.slice(0, Math.ceil(kept)).join("")}…${characters.slice(-Math.floor(kept)).join("")}`;

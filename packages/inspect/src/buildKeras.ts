@@ -38,7 +38,7 @@ export async function buildKeras(topology: Json): Promise<BuiltKeras | { readonl
     });
     try {
       const layers = new Map<string, BuiltLayer>();
-      addLayers(layers, model as unknown as TfLayer, "");
+      addLayers(layers, model, "");
       return { layers, parameters: model.countParams(), trainable: trainableOf(model) };
     } finally {
       model.dispose();

@@ -19,6 +19,10 @@ export interface BoxGraph {
 const MOST_ROWS = 100;
 /** More boxes than that are put together. */
 const MOST_BOXES = 40;
+/** Fewer blocks than that say nothing of a large network. */
+const FEWEST_BOXES = 5;
+/** Lines that edges pass by, of all edges together: more take the layout longer than seconds. */
+const MOST_PASSES = 1000;
 /** A tensor that lives longer, as a part of all boxes, crosses blocks: a mask, a skip from end to end. */
 const LONG_LIFE = 0.25;
 /** Longest pattern of blocks that is found again behind itself. */
@@ -26,23 +30,21 @@ const LONGEST_PATTERN = 6;
 
 /**
  * What is drawn of a network. Layers that follow one another, each the only one that takes the output before it, are one
- * box; each is a row of it in a network of at most 100 layers. Of a larger one, while there are more than 40 boxes: boxes
- * between two places where one tensor alone goes on become one (a residual block); patterns of such blocks that come again
- * at once become one with its number of times; whatever is left is cut into 40 runs.
+ * box; each is a row of it in a network of at most 100 layers. Of a larger one, while there are more than 40 boxes or too
+ * many edges between them: boxes between two places where one tensor alone goes on become one (a residual block); patterns
+ * of such blocks that come again at once become one with its number of times; whatever is left is cut into runs.
  */
 export function graphBoxes(layers: readonly LayerFacts[]): BoxGraph {
   const all = sorted(graphOf(layers));
-  const isSummary = all.boxes.length > MOST_ROWS;
   let graph = sorted(merged(all, chainsOf(all)));
-  const steps: readonly ((all: Graph) => Graph)[] = [
-    (boxes) => merged(boxes, blocksOf(boxes, Infinity)),
-    (boxes) => merged(boxes, blocksOf(boxes, LONG_LIFE * boxes.boxes.length)),
-    folded,
-    (boxes) => merged(boxes, runsOf(boxes)),
-  ];
-  for (const step of isSummary ? steps : [])
-    if (graph.boxes.length > MOST_BOXES) graph = step(graph);
+  const isSummary = all.boxes.length > MOST_ROWS || passesOf(graph) > MOST_PASSES;
+  const steps = isSummary ? [inBlocks, folded, cut] : [];
+  for (const step of steps) if (isLarge(graph)) graph = step(graph);
   return { ...graph, isSummary };
+}
+
+function isLarge(graph: Graph): boolean {
+  return graph.boxes.length > MOST_BOXES || passesOf(graph) > MOST_PASSES;
 }
 
 type Graph = Pick<BoxGraph, "boxes" | "edges">;
@@ -114,6 +116,13 @@ function chainsOf(graph: Graph): number[] {
   return heads;
 }
 
+/** The graph with a block a box; where all is one block since tensors go from end to end, without regard to those. */
+function inBlocks(graph: Graph): Graph {
+  const blocks = merged(graph, blocksOf(graph, Infinity));
+  if (blocks.boxes.length >= FEWEST_BOXES) return blocks;
+  return merged(graph, blocksOf(graph, LONG_LIFE * graph.boxes.length));
+}
+
 /**
  * For each box the first of its block. A block ends where one tensor alone goes on, that of its last box.
  * @param longest boxes that a tensor may pass and count; one that lives longer and the network's inputs cross blocks
@@ -121,7 +130,7 @@ function chainsOf(graph: Graph): number[] {
 function blocksOf(graph: Graph, longest: number): number[] {
   const changes = graph.boxes.map(() => 0); // of the number of tensors that pass a box by
   for (const [from, to] of neighbours(graph, "to").entries()) {
-    const [box, last] = [graph.boxes[from], Math.max(from, ...to)];
+    const [box, last] = [graph.boxes[from], to.reduce((a, b) => Math.max(a, b), from)];
     if (box === undefined || isInput(box) || last - from <= 1 || last - from > longest) continue;
     changes[from + 1] = (changes[from + 1] ?? 0) + 1;
     changes[last] = (changes[last] ?? 0) - 1;
@@ -135,10 +144,32 @@ function blocksOf(graph: Graph, longest: number): number[] {
   });
 }
 
-/** For each box the first of its run; as many runs as boxes are drawn. */
-function runsOf({ boxes }: Graph): number[] {
-  const length = Math.ceil(boxes.length / MOST_BOXES);
-  return boxes.map((_, place) => place - (place % length));
+/** The graph cut into runs of boxes, as many as can be drawn. */
+function cut(graph: Graph): Graph {
+  let found = graph;
+  for (let runs = MOST_BOXES; isLarge(found); runs = Math.floor(runs / 2)) {
+    const length = Math.ceil(found.boxes.length / Math.max(1, runs));
+    found = merged(
+      found,
+      found.boxes.map((_, place) => place - (place % length)),
+    );
+  }
+  return found;
+}
+
+/** How many lines edges pass by, each box being a line below the lowest of those before it, inputs just above their first taker. */
+function passesOf(graph: Graph): number {
+  const lines: number[] = [];
+  for (const from of neighbours(graph, "from"))
+    lines.push(from.reduce((most, box) => Math.max(most, (lines[box] ?? 0) + 1), 0));
+  const starts = neighbours(graph, "to").map((to, box) => {
+    if (lines[box] !== 0) return lines[box] ?? 0;
+    return to.reduce((least, taker) => Math.min(least, lines[taker] ?? 0), Infinity) - 1;
+  });
+  return graph.edges.reduce(
+    (sum, [from, to]) => sum + (lines[to] ?? 0) - (starts[from] ?? 0) - 1,
+    0,
+  );
 }
 
 /** The graph with the boxes of one head as one, in the order of the heads. */

@@ -209,18 +209,24 @@ function productOf(sizes: ModelShape): Size {
 }
 
 /** Rules for lists of operators that share one. */
-function all(operators: string, rule: Rule): Record<string, Rule> {
+function sharing(operators: string, rule: Rule): Record<string, Rule> {
   return Object.fromEntries(operators.split(" ").map((op) => [op, rule]));
 }
 
 const RULES: Readonly<Record<string, Rule>> = {
-  ...all("Relu LeakyRelu Elu Selu Gelu Sigmoid HardSigmoid HardSwish Tanh Softplus Clip Erf", same),
-  ...all("Softmax LogSoftmax Identity Cast Dropout Exp Log Sqrt Neg Abs Not Reciprocal", same),
-  ...all("BatchNormalization LayerNormalization InstanceNormalization LRN", same),
-  ...all("Add Sub Mul Div Pow Max Min Sum Mean Where PRelu Equal Greater Less And Or", broadcast),
-  ...all("ReduceMean ReduceSum ReduceMax ReduceMin ReduceProd ReduceL2", reduce),
-  ...all("MaxPool AveragePool", pool),
-  ...all("GlobalAveragePool GlobalMaxPool", globalPool),
+  ...sharing(
+    "Relu LeakyRelu Elu Selu Gelu Sigmoid HardSigmoid HardSwish Tanh Softplus Clip Erf",
+    same,
+  ),
+  ...sharing("Softmax LogSoftmax Identity Cast Dropout Exp Log Sqrt Neg Abs Not Reciprocal", same),
+  ...sharing("BatchNormalization LayerNormalization InstanceNormalization LRN", same),
+  ...sharing(
+    "Add Sub Mul Div Pow Max Min Sum Mean Where PRelu Equal Greater Less And Or",
+    broadcast,
+  ),
+  ...sharing("ReduceMean ReduceSum ReduceMax ReduceMin ReduceProd ReduceL2", reduce),
+  ...sharing("MaxPool AveragePool", pool),
+  ...sharing("GlobalAveragePool GlobalMaxPool", globalPool),
   Conv: convolution,
   Gemm: gemm,
   MatMul: matMul,

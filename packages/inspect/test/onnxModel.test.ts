@@ -53,7 +53,7 @@ describe.each(["dynamo", "torchscript"])("a network of PyTorch's exporter %s", (
     const [relu, conv] = (report.layers ?? [])
       .filter(({ kind }) => /^(Relu|Conv)$/.test(kind))
       .slice(1);
-    expect(add?.inputs.toSorted()).toEqual([relu?.name, conv?.name].toSorted());
+    expect(new Set(add?.inputs)).toEqual(new Set([relu?.name, conv?.name]));
     expect(report.problems).toEqual([]);
   });
 });
@@ -138,6 +138,19 @@ test("types go by the names that the writer has for them", () => {
     expect(tensorType(number).name).toBe(name);
 });
 
+/** Whether a file was read, told and drawn, or the code of the UserError. */
+function outcome(path: string): string {
+  try {
+    const report = onnxReport(path);
+    formatModel(report);
+    drawGraph(graphBoxes(report.layers ?? []), "m", "");
+    return "drawn";
+  } catch (error) {
+    if (error instanceof UserError) return error.code;
+    throw error;
+  }
+}
+
 test("bytes that were changed give a report or a UserError, at once", () => {
   const path = join(temporaryFolder(), "m.onnx");
   const change = fc.record({ at: fc.nat(), value: fc.integer({ min: 0, max: 255 }) });
@@ -148,13 +161,7 @@ test("bytes that were changed give a report or a UserError, at once", () => {
       const bytes = readFileSync(path);
       for (const { at, value } of changes) bytes[at % bytes.length] = value;
       writeFileSync(path, bytes);
-      try {
-        const report = onnxReport(path);
-        expect(formatModel(report)).toContain("ONNX");
-        expect(drawGraph(graphBoxes(report.layers ?? []), "m", "").svg).toContain("</svg>");
-      } catch (error) {
-        expect(error).toBeInstanceOf(UserError);
-      }
+      expect(outcome(path)).toMatch(/^(drawn|E_INPUT_BROKEN)$/);
     }),
     { numRuns: 400, seed: 7 },
   );

@@ -81,7 +81,7 @@ describe("a layers-model", () => {
       name: "head",
       layers: [tf.layers.dense({ units: 2, inputShape: [8], name: "classes" })],
     });
-    const outputs = head.apply(joined as typeof left) as typeof left;
+    const outputs = head.apply(joined) as typeof left;
     const folder = await save(tf.model({ inputs: [left, right], outputs }), {
       userDefinedMetadata: { labels: ["calm", "sad"] },
     });

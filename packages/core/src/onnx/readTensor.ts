@@ -46,14 +46,15 @@ export function readTensor(tensor: PbfReader): OnnxTensor {
 
 /** Of a sparse tensor the values that it states, under the sizes of the whole. */
 export function readSparse(sparse: PbfReader): OnnxTensor {
-  let values: OnnxTensor | undefined;
+  const values: OnnxTensor[] = [];
   const dims: number[] = [];
   readMessage(sparse, {
-    [SPARSE_TENSOR.values]: (pbf) => (values = readTensor(pbf)),
+    [SPARSE_TENSOR.values]: (pbf) => values.push(readTensor(pbf)),
     [SPARSE_TENSOR.dims]: (pbf) => dims.push(...readNumbers(pbf, "int")),
   });
-  if (values === undefined) throw new Error("a sparse tensor has no values");
-  return { ...(values as OnnxTensor), dims, rawBytes: undefined };
+  const [stated] = values;
+  if (stated === undefined) throw new Error("a sparse tensor has no values");
+  return { ...stated, dims, rawBytes: undefined };
 }
 
 function readBytes(pbf: PbfReader): Uint8Array {
