@@ -4,7 +4,7 @@
 
 Writes packages/inspect/test/fixtures/: `dynamo.onnx`, `torchscript.onnx` (PyTorch's two exporters, a residual network),
 `trees.onnx` (a forest of scikit-learn's as skl2onnx lays it out), `branches.onnx` (an If whose branches take a value from
-around them, a weight in a Constant node), and `onnx_files.json`: the forest's size, the output shape of each node by onnx.shape_inference.
+around them, a weight in a Constant node), `external.onnx` (weights in a file beside), and `onnx_files.json`: the forest's size, the output shape of each node by onnx.shape_inference.
 Made with torch 2.13, onnx 1.23, onnxscript 0.7, scikit-learn 1.9.
 """
 
@@ -128,6 +128,23 @@ def branches():
     save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)]), "branches")
 
 
+def external():
+    """x · [4, 3] + [3], both constants in a file beside, which is not kept."""
+    value = helper.make_tensor_value_info
+    sizes = {"kernel": (4, 3), "bias": (3,)}
+    graph = helper.make_graph(
+        [helper.make_node("Gemm", ["x", "kernel", "bias"], ["y"])],
+        "external",
+        [value("x", TensorProto.FLOAT, ["batch", 4])],
+        [value("y", TensorProto.FLOAT, ["batch", 3])],
+        [numpy_helper.from_array(np.ones(size, np.float32), name) for name, size in sizes.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)])
+    data = {"save_as_external_data": True, "location": "weights.bin", "size_threshold": 0}
+    onnx.save(model, FOLDER / "external.onnx", **data)
+    (FOLDER / "weights.bin").unlink()
+
+
 def shapes():
     """By file and node, the sizes of the first output; names of sizes as they are."""
     found = {}
@@ -150,5 +167,6 @@ if __name__ == "__main__":
     FOLDER.mkdir(exist_ok=True)
     torch_files()
     branches()
+    external()
     facts = {"trees": trees(), "shapes": shapes()}
     (FOLDER / "onnx_files.json").write_text(json.dumps(facts, indent=2) + "\n")

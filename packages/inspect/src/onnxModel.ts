@@ -48,10 +48,7 @@ export function onnxReport(path: string): ModelReport {
     weights: constants.map(({ name, dims, type }) => ({ name, shape: dims, dtype: type.name })),
     parameters: parametersOf(constants) + sum(graph.nodes.map(learntNumbers)),
     problems: [
-      ...externalFiles
-        .map((name) => join(dirname(path), name))
-        .filter((file) => statOf(file) === undefined)
-        .map((file) => `${file} is missing`),
+      ...externalFiles.flatMap((name) => externalProblem(dirname(path), name, constants)),
       ...constants.flatMap(sizeProblem),
     ],
   };
@@ -148,10 +145,26 @@ function sum(numbers: readonly number[]): number {
   return numbers.reduce((total, number) => total + number, 0);
 }
 
+/** Whether a file beside, named by the model, is there and as long as the constants in it want. */
+function externalProblem(folder: string, name: string, constants: readonly OnnxTensor[]): string[] {
+  const file = join(folder, name);
+  const size = statOf(file)?.size;
+  if (size === undefined) return [`${file} is missing`];
+  const needed = constants.reduce((most, { external, dims, type: { bits = 0 } }) => {
+    if (external?.file !== name) return most;
+    return Math.max(most, external.offset + bytesOf(dims, bits));
+  }, 0);
+  return needed > size ? [`${file} must have at least ${needed} bytes, has ${size}`] : [];
+}
+
+function bytesOf(dims: readonly number[], bits: number): number {
+  return Math.ceil((product(dims) * bits) / 8);
+}
+
 /** Whether the bytes of a constant are as many as its sizes want. */
 function sizeProblem({ name, dims, type, rawBytes }: OnnxTensor): string[] {
   if (rawBytes === undefined || type.bits === undefined) return [];
-  const wanted = Math.ceil((product(dims) * type.bits) / 8);
+  const wanted = bytesOf(dims, type.bits);
   if (wanted === rawBytes) return [];
   return [`${type.name} '${name}' [${dims.join(", ")}] must have ${wanted} bytes, has ${rawBytes}`];
 }

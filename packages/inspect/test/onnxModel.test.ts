@@ -133,6 +133,20 @@ describe("constants", () => {
   });
 });
 
+test("weights in a file beside: it must be there, and as long as they want", () => {
+  const folder = temporaryFolder();
+  const [path, weights] = [join(folder, "m.onnx"), join(folder, "weights.bin")];
+  copyFileSync(join(FIXTURES, "external.onnx"), path);
+  expect(onnxReport(path)).toMatchObject({
+    parameters: 4 * 3 + 3,
+    problems: [`${weights} is missing`],
+  });
+  writeFileSync(weights, Buffer.alloc(4 * (4 * 3 + 3)));
+  expect(onnxReport(path).problems).toEqual([]);
+  writeFileSync(weights, Buffer.alloc(59));
+  expect(onnxReport(path).problems).toEqual([`${weights} must have at least 60 bytes, has 59`]);
+});
+
 test("types go by the names that the writer has for them", () => {
   for (const [name, number] of Object.entries(DATA_TYPES))
     expect(tensorType(number).name).toBe(name);

@@ -3,13 +3,19 @@ import { SPARSE_TENSOR, TENSOR } from "./fields.ts";
 import { LENGTH_DELIMITED, endOfValue, readEntry, readMessage, readText } from "./readInfo.ts";
 import { type TensorType, tensorType } from "./tensorTypes.ts";
 
+interface ExternalData {
+  readonly file: string;
+  /** Of the first byte. */
+  readonly offset: number;
+}
+
 /** A constant without its values. */
 export interface OnnxTensor {
   readonly name: string;
   readonly dims: readonly number[];
   readonly type: TensorType;
-  /** The file beside that holds the values, if not this one. */
-  readonly externalFile: string | undefined;
+  /** Where the values lie, if not in this file: a file beside it, by its own name, and bytes. */
+  readonly external: ExternalData | undefined;
   /** Bytes of the values where they lie in one piece in this file. */
   readonly rawBytes: number | undefined;
   /** The values of a short list of int64, such as a shape. */
@@ -23,7 +29,7 @@ const INT64 = "int64";
 export function readTensor(tensor: PbfReader): OnnxTensor {
   let name = "";
   let type = tensorType(0);
-  let externalFile: string | undefined;
+  const external = new Map<string, string>();
   let raw: Uint8Array | undefined;
   const dims: number[] = [];
   const ints: number[] = [];
@@ -33,15 +39,21 @@ export function readTensor(tensor: PbfReader): OnnxTensor {
     [TENSOR.dataType]: (pbf) => (type = tensorType(readNumber(pbf))),
     [TENSOR.rawData]: (pbf) => (raw = readBytes(pbf)),
     [TENSOR.int64Data]: (pbf) => pushFew(ints, pbf),
-    [TENSOR.externalData]: (pbf) => {
-      const [key, value] = readEntry(pbf);
-      if (key === "location") externalFile = value;
-    },
+    [TENSOR.externalData]: (pbf) => external.set(...readEntry(pbf)),
   });
   if (!dims.every((size) => Number.isSafeInteger(size) && size >= 0))
     throw new Error(`the tensor '${name}' has the sizes [${dims.join(", ")}]`);
   const found = type.name === INT64 ? (raw === undefined ? ints : intsOf(raw)) : undefined;
-  return { name, dims, type, externalFile, rawBytes: raw?.length, ints: found };
+  const file = external.get("location");
+  return {
+    name,
+    dims,
+    type,
+    external:
+      file === undefined ? undefined : { file, offset: Number(external.get("offset") ?? 0) },
+    rawBytes: raw?.length,
+    ints: found,
+  };
 }
 
 /** Of a sparse tensor the values that it states, under the sizes of the whole. */
