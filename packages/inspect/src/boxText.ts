@@ -38,7 +38,8 @@ export function linesOfSummary({ layers, times }: Box): Cell[] {
   const [first, last] = [layers[0]?.name ?? "", layers.at(-1)?.name ?? ""];
   const names = layers.length === 1 ? shortened(first) : `${shortened(first)} … ${shortened(last)}`;
   const parameters = layers.reduce((sum, layer) => sum + layer.parameters, 0);
-  const counted = parameters > 0 ? `${grouped(parameters)} parameters` : "";
+  const counted =
+    parameters > 0 ? `${grouped(parameters)} parameters${times > 1 ? " each" : ""}` : "";
   const facts = [shapeText(layers.at(-1)), counted].filter(Boolean).join(" · ");
   const repeated = times > 1 ? `${times} × (${kindsOf(layers)})` : kindsOf(layers);
   return [

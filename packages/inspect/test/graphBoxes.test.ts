@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { linesOfSummary } from "../src/boxText.ts";
 import { type BoxGraph, graphBoxes } from "../src/graphBoxes.ts";
 import type { LayerFacts } from "../src/modelReport.ts";
 
@@ -82,6 +83,10 @@ describe("a large network", () => {
     const graph = graphBoxes(residual(90, (block) => (block < 50 ? 7 : 8)));
     expect(names(graph)).toEqual(["x", "conv0 relu0 add0", "conv50 relu50 add50"]);
     expect(graph.boxes.map(({ times }) => times)).toEqual([1, 50, 40]);
+    expect(graph.boxes.slice(1).map((box) => linesOfSummary(box).map(({ text }) => text))).toEqual([
+      ["50 × (Conv → Relu → Add)", "conv0 … add0", "7 parameters each"],
+      ["40 × (Conv → Relu → Add)", "conv50 … add50", "8 parameters each"],
+    ]);
   });
 
   test("whose blocks alternate is a pattern, so many times", () => {
