@@ -2,7 +2,7 @@
  * How well face_cnn knows emotions of faces that it has not seen, beside what it is built upon: k-fold cross-validation, images apart,
  * each class spread evenly.
  *
- *     node --import tsx scripts/faceCnn/crossValidate.ts --images_dir DIR [--folds 5] [--only 1] [--views 4] [--epochs 15]
+ *     node --import tsx scripts/faceCnn/crossValidate.ts --images_dir DIR [--folds 5] [--only 1] [--views 6] [--epochs 30]
  *         [--lr 0.0002] [--batch_size 64] [--weight_decay 0.01] [--seed 1] [--backend auto]
  *
  * DIR holds aligned faces, a folder a class. Each network is trained for all epochs and measured after the last: none is chosen by the

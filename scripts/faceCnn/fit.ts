@@ -17,8 +17,8 @@ import type { Faces } from "./views.ts";
 
 /** The flags that both scripts have, for parseArgs. */
 export const RECIPE_FLAGS = {
-  views: { type: "string", default: "4" },
-  epochs: { type: "string", default: "15" },
+  views: { type: "string", default: "6" },
+  epochs: { type: "string", default: "30" },
   lr: { type: "string", default: "0.0002" },
   batch_size: { type: "string", default: "64" },
   weight_decay: { type: "string", default: "0.01" },

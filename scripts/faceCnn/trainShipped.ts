@@ -1,7 +1,7 @@
 /**
  * Trains the face_cnn that ships, packages/core/models/face_cnn, on every face of a folder of aligned faces, a folder a class.
  *
- *     node --import tsx scripts/faceCnn/trainShipped.ts --images_dir DIR --output FOLDER [--views 4] [--epochs 15] [--lr 0.0002]
+ *     node --import tsx scripts/faceCnn/trainShipped.ts --images_dir DIR --output FOLDER [--views 6] [--epochs 30] [--lr 0.0002]
  *         [--batch_size 64] [--weight_decay 0.01] [--seed 1] [--backend auto]
  *
  * No face is held back, so what is printed along the way is measured on faces that were trained on. How well such a network knows

@@ -2,6 +2,8 @@ import { dirname, join } from "node:path";
 import { statOf } from "@emotion-service/core/files/listFiles";
 import { AUDIO_CNN } from "@emotion-service/core/model/audioCheckpoint";
 import { audioCnnGraph } from "@emotion-service/core/model/audioCnn";
+import { FACE_CNN } from "@emotion-service/core/model/faceCheckpoint";
+import { faceCnnGraph } from "@emotion-service/core/model/faceCnn";
 import { fusionGraph } from "@emotion-service/core/model/fusion";
 import { type Graph, type Layer, sizeOf, weightSlots } from "@emotion-service/core/model/graph";
 import {
@@ -59,6 +61,7 @@ function graphOf(facts: Json): Graph | undefined {
     const [image, audio] = [sizeIn(facts["image"], "dim"), sizeIn(facts["audio"], "dim")];
     return image + audio > 0 ? fusionGraph({ image, audio, classes }) : undefined;
   }
+  if (facts["kind"] === FACE_CNN) return classes > 0 ? faceCnnGraph(classes) : undefined;
   const mels = sizeIn(facts["features"], "n_mels");
   return facts["kind"] === AUDIO_CNN && mels > 0 ? audioCnnGraph({ mels, classes }) : undefined;
 }
