@@ -5,6 +5,8 @@ import {
   numberIn,
   numberOption,
   quietOption,
+  resumeOption,
+  shardOption,
   workersOption,
 } from "@emotion-service/core/cli/flags";
 import { createProgress } from "@emotion-service/core/cli/progress";
@@ -78,15 +80,8 @@ export function createProgram(io: CliIo) {
         .argParser(parseFeatures)
         .default([], "mel"),
     )
-    .option(
-      "--shard <i/n>",
-      "process slice i of n, i from 1 (auto/n: i from SLURM_ARRAY_TASK_ID or JOB_COMPLETION_INDEX; 1/1: everything); by default from SLURM_ARRAY_TASK_ID and _COUNT where these are set",
-    )
-    .option(
-      "--resume",
-      "go on from what a run of the same flags that was stopped had finished",
-      false,
-    )
+    .addOption(shardOption())
+    .addOption(resumeOption())
     .addOption(
       numberOption(
         "--time_limit <seconds>",

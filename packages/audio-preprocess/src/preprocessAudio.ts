@@ -1,4 +1,3 @@
-import { statSync } from "node:fs";
 import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { createFrameMeter, type FrameFeature } from "@emotion-service/core/audio/frameFeatures";
@@ -10,6 +9,7 @@ import { AUDIO_EXTENSIONS, listFiles } from "@emotion-service/core/files/listFil
 import { causeWithoutName, countBy, writeCsv } from "@emotion-service/core/files/manifest";
 import { refuseReplacing, withOutputs } from "@emotion-service/core/files/outputs";
 import { type Shard, isInShard } from "@emotion-service/core/files/shard";
+import { keyOfFile, withWayOn } from "@emotion-service/core/files/unfinished";
 import type { AttributeValue } from "@emotion-service/core/hdf5/file";
 import { CREATED_BY } from "@emotion-service/core/hdf5/format";
 import { createFeatureWriter } from "@emotion-service/core/hdf5/preprocessedAudioWriter";
@@ -98,7 +98,7 @@ export async function preprocessAudio(
     return summarise(rows, { options, manifest, resumed, notes: labels.notes });
   } catch (error) {
     journal?.close(false);
-    throw withWayOn(error, countDone(), inputs.length);
+    throw withWayOn(error, countDone(), inputs.length, "files");
   }
 }
 
@@ -185,11 +185,9 @@ async function* extractAll(
   }
 }
 
-/** A file, and as its key what tells it from what it was before: its path, size and time of change. */
 function inputOf(path: string, audioDir: string): Input {
   const file = join(audioDir, path);
-  const stat = statSync(file, { throwIfNoEntry: false });
-  return { path, file, key: `${file} ${stat?.size} ${stat?.mtimeMs}` };
+  return { path, file, key: keyOfFile(file) };
 }
 
 /** All that a clip's features depend on beside the file. */
@@ -227,12 +225,4 @@ function refuseNoRows(rows: readonly ManifestRow[], audioDir: string): void {
     `--audio_dir ${audioDir}: none of its ${rows.length} audio files could be read`,
     { hint: causes.map(([cause, count]) => `${count} × ${cause}`).join("; ") },
   );
-}
-
-/** The error of a run that was stopped, with the way on where some of the work is done. */
-function withWayOn(error: unknown, done: number, files: number): unknown {
-  if (!(error instanceof UserError) || done === 0) return error;
-  const wayOn = `${done} of ${files} files are done: the same command with --resume goes on with the others`;
-  const hint = error.hint === undefined ? wayOn : `${error.hint}; ${wayOn}`;
-  return new UserError(error.code, error.message, { hint, cause: error });
 }

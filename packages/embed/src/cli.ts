@@ -4,12 +4,15 @@ import {
   jsonOption,
   numberIn,
   quietOption,
+  resumeOption,
+  shardOption,
   workersOption,
 } from "@emotion-service/core/cli/flags";
 import { createProgress } from "@emotion-service/core/cli/progress";
 import type { CliIo } from "@emotion-service/core/cli/run";
 import { DEVICES } from "@emotion-service/core/devices";
 import { FACE_CROPS } from "@emotion-service/core/face/faceCrop";
+import { readShard, wholeNote } from "@emotion-service/core/files/shard";
 
 const BATCH_SIZE = 8;
 /** ResNet-18's threads wait for each other at every layer: the larger the batch the less, until memory tells. */
@@ -101,6 +104,8 @@ export function createProgram(io: CliIo) {
       ).argParser(integerIn(1, 4096)),
     )
     .addOption(workersOption("worker threads"))
+    .addOption(shardOption())
+    .addOption(resumeOption())
     .option(
       "--manifest_name <name>",
       "CSV manifest beside the output (default: the output's name with _manifest.csv)",
@@ -110,6 +115,8 @@ export function createProgram(io: CliIo) {
     .action(async (flags) => {
       const { embed } = await import("./embed.ts");
       const { formatSummary } = await import("./summary.ts");
+      const note = wholeNote(flags.shard, process.env);
+      if (note !== undefined) io.stderr.write(`${note}\n`);
       const progress = createProgress(io, flags.quiet);
       const summary = await embed({
         imagesDir: flags.images_dir,
@@ -135,6 +142,8 @@ export function createProgram(io: CliIo) {
           flags.batch_size ?? (flags.model === "resnet18" ? RESNET18_BATCH_SIZE : BATCH_SIZE),
         workers: flags.workers,
         manifestName: flags.manifest_name,
+        shard: readShard(flags.shard, process.env),
+        resume: flags.resume,
         onNotice: (line) => {
           if (!flags.quiet) io.stderr.write(`${line}\n`);
         },

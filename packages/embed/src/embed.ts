@@ -7,7 +7,7 @@ import {
   extensionOf,
   listFiles,
 } from "@emotion-service/core/files/listFiles";
-import { refuseReplacing, withOutputs } from "@emotion-service/core/files/outputs";
+import { refuseReplacing } from "@emotion-service/core/files/outputs";
 import type { OnnxSettings } from "@emotion-service/core/image/onnxEncoder";
 import type {
   PictureEncoder,
@@ -15,9 +15,10 @@ import type {
 } from "@emotion-service/core/image/pictureEncoder";
 import { chooseModel, trainedAudio } from "./chooseModel.ts";
 import { embedPictures } from "./embedPictures.ts";
-import { type Embedded, embedAudioFeatures, embedAudioFiles, embedImages } from "./embedRows.ts";
+import { type Begin, embedAudioFeatures, embedAudioFiles, embedImages } from "./embedRows.ts";
 import { type EmbedVideosOptions, type VideoSummaries, embedVideos } from "./embedVideos.ts";
-import { type EmbedSummary, filesOf, stageEmbeddings, targetOf } from "./writeEmbedded.ts";
+import type { EmbedSummary } from "./summary.ts";
+import { filesOf, targetOf, writeEmbedded } from "./writeEmbedded.ts";
 
 export interface EmbedOptions extends EmbedVideosOptions {
   /** Exactly one of the four inputs is given. */
@@ -43,13 +44,11 @@ export async function embed(options: EmbedOptions): Promise<EmbedSummary | Video
   requireOneInput(options);
   if (options.videosDir !== undefined) return embedVideos(options.videosDir, options);
   refuseVideoFlags(options);
-  const { files, run } = chooseInput(options);
+  const { files, embedInto } = chooseInput(options);
   const target = targetOf(options.outH5, options.manifestName);
   refuseReplacing(filesOf(target), files);
-  return withOutputs(async (outputs) => {
-    const write = stageEmbeddings(outputs, target);
-    return write(await run());
-  });
+  const [summary] = await writeEmbedded([{ target, embed: embedInto }], options);
+  return summary!;
 }
 
 function requireOneInput({ imagesDir, audioH5, audioDir, videosDir }: EmbedOptions): void {
@@ -76,7 +75,7 @@ function refuseVideoFlags({ outAudioH5, audioModel }: EmbedOptions): void {
 /** The files to read, and the work to do on them. */
 interface Input {
   readonly files: readonly string[];
-  readonly run: () => Promise<Embedded>;
+  readonly embedInto: (begin: Begin) => Promise<void>;
 }
 
 /** Checks the input and the model against each other. */
@@ -94,7 +93,7 @@ function chooseInput(options: EmbedOptions): Input {
         ...(model === "onnx" ? [options.model] : []),
         ...paths.map((path) => join(imagesDir, path)),
       ],
-      run: () => run(imagesDir, paths, options),
+      embedInto: (begin) => run(imagesDir, paths, options, begin),
     };
   }
   const model = chooseModel(options.model, ["audio_stats", "audio_cnn"], "sound");
@@ -104,11 +103,14 @@ function chooseInput(options: EmbedOptions): Input {
     const paths = listFiles(audioDir, AUDIO_EXTENSIONS, "--audio_dir");
     return {
       files: paths.map((path) => join(audioDir, path)),
-      run: () => embedAudioFiles(audioDir, paths, trained, options),
+      embedInto: (begin) => embedAudioFiles(audioDir, paths, trained, options, begin),
     };
   }
   const file = audioH5 ?? "";
-  return { files: [file], run: () => embedAudioFeatures(file, trained, options) };
+  return {
+    files: [file],
+    embedInto: (begin) => embedAudioFeatures(file, trained, options, begin),
+  };
 }
 
 function isOnnx(model: string): boolean {
@@ -139,11 +141,12 @@ async function embedByNetwork(
   folder: string,
   paths: readonly string[],
   options: EmbedOptions,
-): Promise<Embedded> {
+  begin: Begin,
+): Promise<void> {
   const faceCrop = options.faceCrop === "on" ? "on" : "off"; // auto: as Python services do
   const encoder = await loadNetwork({ ...options, faceCrop });
   try {
-    return await embedPictures(encoder, folder, paths, options);
+    await embedPictures(encoder, folder, paths, options, begin);
   } finally {
     await encoder.dispose();
   }

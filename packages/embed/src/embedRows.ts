@@ -1,46 +1,38 @@
 import { type TrainedAudio, loadAudioEncoder } from "@emotion-service/core/audio/audioEncoder";
 import { DEFAULT_LOG_MEL, type LogMelConfig } from "@emotion-service/core/audio/logMelConfig";
-import type { OnProgress } from "@emotion-service/core/cli/progress";
-import { UserError, throwIfAborted } from "@emotion-service/core/errors";
+import { breathe } from "@emotion-service/core/breathe";
+import { UserError } from "@emotion-service/core/errors";
 import type { FaceCrop } from "@emotion-service/core/face/faceCrop";
 import { faceEncoderInfo } from "@emotion-service/core/face/faceEncoder";
-import { type EncoderInfo, stableJson } from "@emotion-service/core/hdf5/encoder";
-import { readPreprocessedAudio } from "@emotion-service/core/hdf5/preprocessedAudio";
-import { causeOfRow } from "@emotion-service/core/image/pictureEncoder";
-import { factsOf } from "@emotion-service/core/labels";
+import { keyOfFile } from "@emotion-service/core/files/unfinished";
+import { stableJson } from "@emotion-service/core/hdf5/encoder";
+import {
+  type PreprocessedAudio,
+  readPreprocessedAudio,
+} from "@emotion-service/core/hdf5/preprocessedAudio";
+import { shardPlaceFrom } from "@emotion-service/core/hdf5/shardAttributes";
 import { mapInWorkers } from "@emotion-service/core/workers/pool";
 import type { AudioSettings } from "./audioWorker.ts";
+import { type EmbedPlan, type EmbedWork, type WorkOptions, fileInputs } from "./embedWork.ts";
 import type { FaceBatch, FaceSettings } from "./faceWorker.ts";
 import type { VideoFaces, VideoSettings } from "./videoWorker.ts";
 
 /** How inputs are embedded, whatever they are. */
-export interface EmbedRun {
+export interface EmbedRun extends WorkOptions {
   readonly faceCrop: FaceCrop;
   /** Pictures a forward pass. */
   readonly batchSize: number;
   readonly workers: number;
   readonly onNotice?: (line: string) => void;
-  readonly onProgress?: OnProgress;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What became of one input. */
-export interface EmbeddedRow {
-  readonly path: string;
-  readonly label: string;
-  /** [D]; undefined when the input has none, for the cause given. */
-  readonly embedding: Float32Array | undefined;
-  readonly cause: string;
-}
-
-export interface Embedded {
-  readonly encoder: EncoderInfo;
-  /** In the order of the inputs. */
-  readonly rows: readonly EmbeddedRow[];
-}
+/** Begins the work once its encoder is known: called once. */
+export type Begin = (plan: EmbedPlan) => EmbedWork;
 
 /** A clip of zeros has no voice: a missing modality, here as at prediction. */
 const SILENT = "silent: every sample is zero";
+const NO_FACE = "no face found (an aligned face wants --face_crop off)";
 
 /** Passes each line on once: every worker says the same. */
 function createTeller(onNotice: EmbedRun["onNotice"]): (lines: readonly string[]) => void {
@@ -58,37 +50,47 @@ export async function embedImages(
   folder: string,
   paths: readonly string[],
   options: EmbedRun,
-): Promise<Embedded> {
+  begin: Begin,
+): Promise<void> {
   const encoder = faceEncoderInfo(options.faceCrop);
-  const batches: string[][] = [];
-  for (let start = 0; start < paths.length; start += options.batchSize)
-    batches.push(paths.slice(start, start + options.batchSize));
+  const work = begin({ encoder, inputs: fileInputs(folder, paths), unit: "pictures" });
+  const batches = cut(work.pending, options.batchSize);
   const settings: FaceSettings = { folder, crop: options.faceCrop };
-  const outcomes = mapInWorkers<readonly string[], FaceBatch>(batches, {
-    script: new URL("faceWorker.js", import.meta.url),
-    settings,
-    workers: options.workers,
-    signal: options.signal,
-    nativeCode: true,
-  });
-  const rows: EmbeddedRow[] = [];
   const tellOnce = createTeller(options.onNotice);
-  let batch = 0;
-  for await (const outcome of outcomes) {
-    if (outcome.ok) tellOnce(outcome.value.notices);
+  const keep = ({ embeddings, causes, notices }: FaceBatch, n: number): void => {
+    tellOnce(notices);
     let at = 0;
-    for (const [i, path] of (batches[batch] ?? []).entries()) {
-      const cause = outcome.ok ? (outcome.value.causes[i] ?? "") : outcome.cause;
-      const embedding =
-        outcome.ok && cause === ""
-          ? outcome.value.embeddings.slice(at, (at += encoder.dim))
-          : undefined;
-      rows.push({ path, label: factsOf(path).label, embedding, cause });
+    for (const [i, input] of (batches[n] ?? []).entries()) {
+      const cause = causes[i];
+      if (cause === "") work.keep(input, NO_FACE);
+      else if (cause === undefined) work.keep(input, embeddings.subarray(at, (at += encoder.dim)));
+      else work.fail(input, cause);
     }
-    batch += 1;
-    options.onProgress?.(rows.length, paths.length, "pictures");
+  };
+  const outcomes = mapInWorkers<readonly string[], FaceBatch, void>(
+    batches.map((batch) => batch.map(({ path }) => path)),
+    {
+      script: new URL("faceWorker.js", import.meta.url),
+      settings,
+      workers: options.workers,
+      signal: options.signal,
+      nativeCode: true,
+      keep,
+    },
+  );
+  let n = 0;
+  for await (const outcome of outcomes) {
+    if (!outcome.ok) for (const input of batches[n] ?? []) work.fail(input, outcome.cause);
+    n += 1;
   }
-  return { encoder, rows };
+}
+
+/** Parts of so many items; the last may have fewer. */
+function cut<T>(items: readonly T[], size: number): T[][] {
+  const parts: T[][] = [];
+  for (let start = 0; start < items.length; start += size)
+    parts.push(items.slice(start, start + size));
+  return parts;
 }
 
 /** Videos (relative paths) → the mean of the embeddings of their faces, in worker threads, as predict looks at a video. */
@@ -97,34 +99,25 @@ export async function embedVideoFaces(
   paths: readonly string[],
   fps: number,
   options: EmbedRun,
-): Promise<Embedded> {
+  begin: Begin,
+): Promise<void> {
+  const work = begin({
+    encoder: faceEncoderInfo(options.faceCrop),
+    inputs: fileInputs(folder, paths),
+    settings: { fps },
+    unit: "videos, faces",
+  });
   const settings: VideoSettings = { folder, crop: options.faceCrop, fps };
-  const outcomes = mapInWorkers<string, VideoFaces>(paths, {
+  const tellOnce = createTeller(options.onNotice);
+  await embedEach<VideoFaces>(work, options, {
     script: new URL("videoWorker.js", import.meta.url),
     settings,
-    workers: options.workers,
-    signal: options.signal,
     nativeCode: true,
+    found: ({ embedding, frames, notices }) => {
+      tellOnce(notices);
+      return embedding ?? `no face found in ${frames} frames`;
+    },
   });
-  const rows: EmbeddedRow[] = [];
-  const tellOnce = createTeller(options.onNotice);
-  for await (const outcome of outcomes) {
-    if (outcome.ok) tellOnce(outcome.value.notices);
-    const path = paths[rows.length] ?? "";
-    const embedding = outcome.ok ? outcome.value.embedding : undefined;
-    const causeOfNone = outcome.ok
-      ? `no face found in ${outcome.value.frames} frames`
-      : outcome.cause;
-    const cause = embedding === undefined ? causeOfNone : causeOfRow(embedding);
-    rows.push({
-      path,
-      label: factsOf(path).label,
-      embedding: cause === "" ? embedding : undefined,
-      cause,
-    });
-    options.onProgress?.(rows.length, paths.length, "videos, faces");
-  }
-  return { encoder: faceEncoderInfo(options.faceCrop), rows };
 }
 
 /** Audio files (relative paths) → embeddings, in worker threads; audio_stats is of the default feature settings. */
@@ -133,32 +126,50 @@ export async function embedAudioFiles(
   paths: readonly string[],
   trained: TrainedAudio | undefined,
   options: EmbedRun,
-): Promise<Embedded> {
+  begin: Begin,
+): Promise<void> {
   // Here too, so that a model which cannot be loaded is an error, and not one of each file.
   const { onNotice } = options;
   const encoder = await loadAudioEncoder({ trained, config: DEFAULT_LOG_MEL, onNotice });
   await encoder.dispose();
+  const work = begin({ encoder: encoder.info, inputs: fileInputs(folder, paths), unit: "files" });
   const settings: AudioSettings = { folder, trained };
-  const outcomes = mapInWorkers<string, Float32Array | undefined>(paths, {
+  await embedEach<Float32Array | undefined>(work, options, {
     script: new URL("audioWorker.js", import.meta.url),
     settings,
-    workers: options.workers,
-    signal: options.signal,
     nativeCode: trained !== undefined,
+    found: (embedding) => embedding ?? SILENT,
   });
-  const rows: EmbeddedRow[] = [];
-  for await (const outcome of outcomes) {
-    const path = paths[rows.length] ?? "";
-    rows.push({
-      path,
-      label: factsOf(path).label,
-      embedding: outcome.ok ? outcome.value : undefined,
-      cause: outcome.ok ? (outcome.value === undefined ? SILENT : "") : outcome.cause,
-    });
-    options.onProgress?.(rows.length, paths.length, "files");
-  }
-  return { encoder: encoder.info, rows };
 }
+
+/** Every pending input by itself, in worker threads; `found` is its embedding, or the cause why it can have none. */
+async function embedEach<Result>(
+  work: EmbedWork,
+  { workers, signal }: EmbedRun,
+  {
+    found,
+    ...pool
+  }: {
+    readonly script: URL;
+    readonly settings: unknown;
+    readonly nativeCode: boolean;
+    readonly found: (result: Result) => Float32Array | string;
+  },
+): Promise<void> {
+  const { pending } = work;
+  const outcomes = mapInWorkers<string, Result, void>(
+    pending.map(({ path }) => path),
+    { ...pool, workers, signal, keep: (result, n) => work.keep(pending[n]!, found(result)) },
+  );
+  let n = 0;
+  for await (const outcome of outcomes) {
+    if (!outcome.ok) work.fail(pending[n]!, outcome.cause);
+    n += 1;
+  }
+}
+
+/** Clips between two chances for Ctrl-C. */
+const CLIPS_A_TURN = 16;
 
 /**
  * Preprocessed audio → embeddings; labels are the file's own.
@@ -168,21 +179,53 @@ export async function embedAudioFeatures(
   file: string,
   trained: TrainedAudio | undefined,
   options: EmbedRun,
-): Promise<Embedded> {
-  return readPreprocessedAudio(file, "--audio_h5", async ({ config, paths }, features) => {
+  begin: Begin,
+): Promise<void> {
+  return readPreprocessedAudio(file, "--audio_h5", async (audio, features) => {
+    const { config, paths, labels } = audio;
+    if (options.shard !== undefined) requireShardable(`--audio_h5 ${file}`, audio);
     const encoder = await loadAudioEncoder({ trained, config, onNotice: options.onNotice });
-    requireSameFeatures(`--audio_h5 ${file}`, config, encoder.config);
-    const rows: EmbeddedRow[] = [];
-    for (const { features: cells, frames, path, label } of features) {
-      throwIfAborted(options.signal);
-      const silent = cells.every((decibels) => decibels === 0);
-      const embedding = silent ? undefined : await encoder.embed(cells, frames);
-      rows.push({ path, label, embedding, cause: silent ? SILENT : "" });
-      options.onProgress?.(rows.length, paths.length, "clips");
+    try {
+      requireSameFeatures(`--audio_h5 ${file}`, config, encoder.config);
+      const key = keyOfFile(file);
+      const inputs = paths.map((path, row) => ({
+        path,
+        label: labels[row] ?? "",
+        key: `${key} ${row}`,
+      }));
+      const work = begin({ encoder: encoder.info, inputs, unit: "clips" });
+      const pending = new Set(work.pending);
+      let row = 0;
+      for (const { features: cells, frames } of features) {
+        if (row % CLIPS_A_TURN === 0) await breathe(options.signal);
+        const input = inputs[row]!;
+        row += 1;
+        if (!pending.has(input)) continue;
+        const silent = cells.every((decibels) => decibels === 0);
+        work.keep(input, silent ? SILENT : await encoder.embed(cells, frames));
+      }
+    } finally {
+      await encoder.dispose();
     }
-    await encoder.dispose();
-    return { encoder: encoder.info, rows };
   });
+}
+
+/** Throws unless merge-h5 can put the shards of these rows together. */
+function requireShardable(name: string, { paths, attributes }: PreprocessedAudio): void {
+  const place = shardPlaceFrom(attributes);
+  if (place !== undefined)
+    throw new UserError(
+      "E_FLAG",
+      `--shard: ${name} is itself shard ${place.index}/${place.count}`,
+      { hint: "merge-h5 joins the shards first; --shard 1/1 takes this file as it is" },
+    );
+  for (const [row, path] of paths.entries())
+    if (row > 0 && paths[row - 1]! >= path)
+      throw new UserError(
+        "E_LAYOUT",
+        `--shard: ${name} must have its rows in the order of their paths, each once, has '${paths[row - 1]}' before '${path}'`,
+        { hint: "leave --shard out, or make the file again with audio-preprocess" },
+      );
 }
 
 function requireSameFeatures(name: string, found: LogMelConfig, wanted: LogMelConfig): void {

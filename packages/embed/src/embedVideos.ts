@@ -1,10 +1,11 @@
 import { join } from "node:path";
 import { UserError } from "@emotion-service/core/errors";
 import { VIDEO_EXTENSIONS, listFiles } from "@emotion-service/core/files/listFiles";
-import { refuseReplacing, withOutputs } from "@emotion-service/core/files/outputs";
+import { refuseReplacing } from "@emotion-service/core/files/outputs";
 import { chooseModel, trainedAudio } from "./chooseModel.ts";
 import { type EmbedRun, embedAudioFiles, embedVideoFaces } from "./embedRows.ts";
-import { type EmbedSummary, filesOf, stageEmbeddings, targetOf } from "./writeEmbedded.ts";
+import type { EmbedSummary } from "./summary.ts";
+import { filesOf, targetOf, writeEmbedded } from "./writeEmbedded.ts";
 
 /** What became of the faces and of the sound of the same videos. */
 export interface VideoSummaries {
@@ -57,11 +58,15 @@ export async function embedVideos(
     [...filesOf(images), ...filesOf(audio)],
     paths.map((path) => join(folder, path)),
   );
-  return withOutputs(async (outputs) => {
-    const writeImages = stageEmbeddings(outputs, images);
-    const writeAudio = stageEmbeddings(outputs, audio);
-    const faces = await embedVideoFaces(folder, paths, options.fps, options);
-    const sound = await embedAudioFiles(folder, paths, trained, options);
-    return { images: await writeImages(faces), audio: await writeAudio(sound) };
-  });
+  const [faces, sound] = await writeEmbedded(
+    [
+      {
+        target: images,
+        embed: (begin) => embedVideoFaces(folder, paths, options.fps, options, begin),
+      },
+      { target: audio, embed: (begin) => embedAudioFiles(folder, paths, trained, options, begin) },
+    ],
+    options,
+  );
+  return { images: faces!, audio: sound! };
 }

@@ -12,15 +12,13 @@ export interface FaceSettings {
 
 /** What became of a batch of pictures. */
 export interface FaceBatch {
-  /** One row for each picture without a cause, [rows, 256]. */
+  /** One row for each picture with a face, [rows, 256]. */
   readonly embeddings: Float32Array;
-  /** Why a picture has no row; undefined where it has one. [pictures] */
+  /** Why a picture has no row, "" where no face is found in it; undefined where it has one. [pictures] */
   readonly causes: readonly (string | undefined)[];
   /** Said when the encoder was loaded. */
   readonly notices: readonly string[];
 }
-
-const NO_FACE = "no face found (an aligned face wants --face_crop off)";
 
 serveJobs<FaceSettings, readonly string[], FaceBatch>(
   ({ folder, crop }) => {
@@ -33,7 +31,7 @@ serveJobs<FaceSettings, readonly string[], FaceBatch>(
         paths.map(async (path) => {
           try {
             const face = await encoder.prepare(await readImage(join(folder, path)));
-            return face === undefined ? { cause: NO_FACE } : { face };
+            return face === undefined ? { cause: "" } : { face };
           } catch (error) {
             return { cause: causeOf(error) };
           }

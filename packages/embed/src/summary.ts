@@ -1,14 +1,76 @@
-import { listCounts } from "@emotion-service/core/files/manifest";
-import type { EmbedSummary } from "./writeEmbedded.ts";
+import { countBy, listCounts } from "@emotion-service/core/files/manifest";
+import type { Shard } from "@emotion-service/core/files/shard";
+import type { EncoderInfo } from "@emotion-service/core/hdf5/encoder";
+import type { Target } from "./writeEmbedded.ts";
+
+/** One line of the manifest: every input has one. */
+export interface ManifestRow {
+  readonly path: string;
+  readonly label: string;
+  readonly status: "ok" | "failed";
+  readonly cause: string;
+}
+
+export interface EmbedSummary {
+  readonly out_h5: string;
+  readonly manifest: string;
+  readonly model: string;
+  readonly dim: number;
+  readonly inputs: number;
+  readonly written: number;
+  readonly failed: number;
+  /** Inputs that an earlier run had finished. */
+  readonly resumed: number;
+  /** "2/8 by SLURM_ARRAY_TASK_ID"; null for the whole. */
+  readonly shard: string | null;
+  /** cause → inputs */
+  readonly causes: Readonly<Record<string, number>>;
+  /** label → rows */
+  readonly labels: Readonly<Record<string, number>>;
+  /** group → rows */
+  readonly groups: Readonly<Record<string, number>>;
+}
+
+export function summarise(
+  rows: readonly ManifestRow[],
+  run: {
+    readonly target: Target;
+    readonly encoder: EncoderInfo;
+    readonly resumed: number;
+    readonly shard: Shard | undefined;
+    /** Rows of each group. */
+    readonly groups: readonly (readonly [string, number])[];
+  },
+): EmbedSummary {
+  const { target, encoder, resumed, shard, groups } = run;
+  const failed = rows.filter(({ status }) => status === "failed");
+  const written = rows.filter(({ status }) => status === "ok");
+  return {
+    out_h5: target.outH5,
+    manifest: target.manifest,
+    model: encoder.model,
+    dim: encoder.dim,
+    inputs: rows.length,
+    written: written.length,
+    failed: failed.length,
+    resumed,
+    shard: shard === undefined ? null : `${shard.index}/${shard.count} by ${shard.source}`,
+    causes: Object.fromEntries(countBy(failed.map(({ cause }) => cause))),
+    labels: Object.fromEntries(countBy(written.map(({ label }) => label))),
+    groups: Object.fromEntries(groups),
+  };
+}
 
 /** The summary as a person reads it. */
 export function formatSummary(summary: EmbedSummary): string {
   const lines = [
+    ...(summary.shard === null ? [] : [`shard ${summary.shard}`]),
     `${summary.written} of ${summary.inputs} embeddings (${summary.model}, ${summary.dim} values each) written to ${summary.out_h5}`,
     `labels: ${listCounts(summary.labels)}`,
     `groups: ${listCounts(summary.groups)}`,
     `manifest: ${summary.manifest}`,
   ];
+  if (summary.resumed > 0) lines.push(`done before, by an earlier run: ${summary.resumed}`);
   if (summary.failed > 0) {
     lines.push(`failed: ${summary.failed}`);
     for (const [cause, count] of Object.entries(summary.causes))

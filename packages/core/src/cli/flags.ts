@@ -48,3 +48,19 @@ export function jsonOption(text = "print one JSON object instead of the summary"
 export function quietOption() {
   return new Option("--quiet", "no progress on stderr").default(false);
 }
+
+/** `--shard <i/n>`: read by readShard. */
+export function shardOption() {
+  return new Option(
+    "--shard <i/n>",
+    "process slice i of n, i from 1 (auto/n: i from SLURM_ARRAY_TASK_ID or JOB_COMPLETION_INDEX; 1/1: everything); by default from SLURM_ARRAY_TASK_ID and _COUNT where these are set",
+  );
+}
+
+/** `--resume`: the journal of a run that was stopped is gone on with. */
+export function resumeOption() {
+  return new Option(
+    "--resume",
+    "go on from what a run of the same flags that was stopped had finished",
+  ).default(false);
+}

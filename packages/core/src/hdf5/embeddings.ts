@@ -2,6 +2,8 @@ import { UserError } from "../errors.ts";
 import { UNKNOWN_LABEL, canonicalEmotion } from "../labels.ts";
 import { type EncoderInfo, encoderAttributes, encoderFromAttributes } from "./encoder.ts";
 import {
+  type AttributeValue,
+  type H5Writer,
   type Matrix,
   createH5,
   findDataset,
@@ -10,12 +12,12 @@ import {
   readMatrix,
   readStrings,
   requireDataset,
-  writeArray,
   writeAttributes,
   writeStrings,
 } from "./file.ts";
 import type { Group } from "./file.ts";
 import { CREATED_BY, FORMAT_VERSION } from "./format.ts";
+import { groupOf, growingDataset } from "./growingDataset.ts";
 
 /** The groups that an embeddings file may have, in the order they are read. */
 export const SPLITS = ["all", "train", "val", "test"] as const;
@@ -36,28 +38,82 @@ export interface EmbeddingsFile {
   readonly splits: ReadonlyMap<Split, EmbeddingRows>;
 }
 
-/** Writes an embeddings file at `path` (a staged output's temporary path). */
-export async function writeEmbeddings(path: string, content: EmbeddingsFile): Promise<void> {
+/** The rows of one group as they are written: one at a time. */
+export interface EmbeddingGroup extends Pick<EmbeddingRows, "labels" | "paths"> {
+  /** [D] each, in the order of the paths; one is done with before the next is asked for. */
+  readonly rows: Iterable<Float32Array> | AsyncIterable<Float32Array>;
+}
+
+/** What an embeddings file says of all its rows. */
+export interface EmbeddingsHead {
+  readonly encoder: EncoderInfo;
+  /** Beside the encoder's: those of a shard. */
+  readonly attributes?: Readonly<Record<string, AttributeValue>>;
+}
+
+/** Values of a chunk, and of the rows that wait to be written: 256 KiB. */
+const CHUNK_VALUES = 1 << 16;
+
+/** Writes an embeddings file at `path` (a staged output's temporary path), a few rows at a time. */
+export async function writeEmbeddingGroups(
+  path: string,
+  { encoder, attributes = {} }: EmbeddingsHead,
+  groups: ReadonlyMap<Split, EmbeddingGroup>,
+): Promise<void> {
   const writer = await createH5(path);
   try {
-    writer.edit((file) => {
+    writer.edit((file) =>
       writeAttributes(file, {
         format: "emotion-service embeddings",
         format_version: FORMAT_VERSION,
         created_by: CREATED_BY,
-        ...encoderAttributes(content.encoder),
+        ...encoderAttributes(encoder),
+        ...attributes,
+      }),
+    );
+    for (const [split, { labels, paths, rows }] of groups) {
+      await writeRows(writer, split, encoder.dim, { count: paths.length, rows });
+      writer.edit((file) => {
+        writeStrings(groupOf(file, split), "labels", labels);
+        writeStrings(groupOf(file, split), "paths", paths);
       });
-      for (const [split, rows] of content.splits) {
-        const group = file.create_group(split);
-        const { data, rows: count, columns } = rows.embeddings;
-        writeArray(group, "embeddings", data, [count, columns], "<f");
-        writeStrings(group, "labels", rows.labels);
-        writeStrings(group, "paths", rows.paths);
-      }
-    });
+    }
   } finally {
     writer.close();
   }
+}
+
+/** Writes the `count` rows of a group, a chunk at a time. */
+async function writeRows(
+  writer: H5Writer,
+  group: Split,
+  dim: number,
+  { count, rows }: Pick<EmbeddingGroup, "rows"> & { readonly count: number },
+): Promise<void> {
+  const chunk = Math.max(1, Math.min(count, Math.floor(CHUNK_VALUES / dim)));
+  const dataset = growingDataset(writer, { group, name: "embeddings", cell: [dim], chunk });
+  const waiting = new Float32Array(chunk * dim);
+  let used = 0; // values
+  const flush = (): void => {
+    dataset.append(waiting.subarray(0, used), used / dim);
+    used = 0;
+  };
+  for await (const row of rows) {
+    waiting.set(row, used);
+    used += dim;
+    if (used === waiting.length) flush();
+  }
+  flush();
+}
+
+/** Writes an embeddings file of rows in memory. */
+export function writeEmbeddings(path: string, { encoder, splits }: EmbeddingsFile): Promise<void> {
+  const groups = [...splits].map(([split, { embeddings, labels, paths }]) => {
+    const { data, columns } = embeddings;
+    const rows = paths.map((_, row) => data.subarray(row * columns, (row + 1) * columns));
+    return [split, { labels, paths, rows }] as const;
+  });
+  return writeEmbeddingGroups(path, { encoder }, new Map(groups));
 }
 
 /**

@@ -100,6 +100,20 @@ function asJson(text: string): string {
   }
 }
 
+/** An encoder's settings one by one, those of its features too, by name: so that a message can say which differ. */
+export function encoderSettings({
+  model,
+  weightsSha256,
+  featureConfig,
+  dim,
+}: EncoderInfo): Record<string, AttributeValue> {
+  const features = Object.entries(flatten(featureConfig)).map(([name, value]) => [
+    name,
+    typeof value === "string" || typeof value === "number" ? value : JSON.stringify(value),
+  ]);
+  return { model, weights_sha256: weightsSha256, dim, ...Object.fromEntries(features) };
+}
+
 /**
  * Refuses an input whose encoder is not the one expected, and says which settings differ.
  * A file of another writer (model "unknown") is held to its dimension alone.

@@ -3,8 +3,6 @@ import { type LogMelConfig, fixedFrames } from "../audio/logMelConfig.ts";
 import { stableJson } from "./encoder.ts";
 import {
   type AttributeValue,
-  type Dataset,
-  type File,
   type H5Writer,
   createH5,
   writeArray,
@@ -12,8 +10,10 @@ import {
   writeStrings,
 } from "./file.ts";
 import { CREATED_BY, FORMAT_VERSION } from "./format.ts";
+import { groupOf, growingDataset } from "./growingDataset.ts";
 import type { FeatureRow } from "./preprocessedAudio.ts";
 
+const GROUP = "features";
 /** Rows of a chunk of features/fixed, the Python service's. */
 const CHUNK_ROWS = 16;
 /** Frames of a chunk of features/ragged. */
@@ -83,7 +83,7 @@ export async function createFeatureWriter(
     finish: ({ audioDir, errors, attributes = {} }) => {
       for (const { write } of datasets) write.finish();
       writer.edit((file) => {
-        const group = featuresGroup(file);
+        const group = groupOf(file, GROUP);
         if (ragged) writeArray(group, "frames", Int32Array.from(frames), [frames.length], "<i");
         writeStrings(group, "labels", labels);
         writeStrings(group, "paths", paths);
@@ -122,7 +122,13 @@ function fixedDataset(
   { config, batchRows, compression }: Options,
 ): DatasetWriter {
   const cell = [rows, fixedFrames(config)];
-  const dataset = growingDataset(writer, name, cell, CHUNK_ROWS, compression);
+  const dataset = growingDataset(writer, {
+    group: GROUP,
+    name,
+    cell,
+    chunk: CHUNK_ROWS,
+    compression,
+  });
   const size = rows * fixedFrames(config);
   const most = Math.max(1, Math.min(batchRows, Math.floor(MOST_WAITING / size)));
   const waiting = new Float32Array(most * size);
@@ -148,7 +154,13 @@ function raggedDataset(
   rows: number,
   { batchRows, compression }: Options,
 ): DatasetWriter {
-  const dataset = growingDataset(writer, name, [rows], CHUNK_FRAMES, compression);
+  const dataset = growingDataset(writer, {
+    group: GROUP,
+    name,
+    cell: [rows],
+    chunk: CHUNK_FRAMES,
+    compression,
+  });
   let waiting = new Float32Array(MOST_WAITING);
   let [clips, used] = [0, 0];
   const flush = (): void => {
@@ -169,41 +181,4 @@ function raggedDataset(
     },
     finish: flush,
   };
-}
-
-/** A chunked dataset [n, ...cell] of 32-bit floats in the group `features`, which grows along its first axis. */
-function growingDataset(
-  writer: H5Writer,
-  name: string,
-  cell: readonly number[],
-  chunk: number,
-  compression: "none" | "gzip",
-): { append(values: Float32Array, count: number): void } {
-  let dataset: Dataset | undefined;
-  let length = 0;
-  return {
-    append: (values, count) =>
-      writer.edit((file) => {
-        dataset ??= featuresGroup(file).create_dataset({
-          name,
-          data: new Float32Array(0),
-          shape: [0, ...cell],
-          maxshape: [null, ...cell],
-          chunks: [chunk, ...cell],
-          dtype: "<f",
-          ...(compression === "gzip" ? { compression: 4 } : {}),
-        });
-        if (count === 0) return;
-        dataset.resize([length + count, ...cell]);
-        dataset.write_slice([[length, length + count], ...cell.map((): [] => [])], values);
-        length += count;
-      }),
-  };
-}
-
-function featuresGroup(file: File) {
-  const group = file.paths().includes("features") ? file.get("features") : undefined;
-  if (group === undefined) return file.create_group("features");
-  if (group === null || !("create_group" in group)) throw new Error("features is no group");
-  return group;
 }
