@@ -106,16 +106,8 @@ async function writeWork(
   const rows = inputs.map((input) => manifestRow(input, work));
   if (shard === undefined) refuseNoRows(rows);
   const failed = rows.filter(({ status }) => status === "failed").length;
-  const attributes =
-    shard === undefined
-      ? {}
-      : {
-          ...shardAttributes(
-            shard,
-            plan.inputs.map(({ path }) => path),
-          ),
-          errors: failed,
-        };
+  const all = plan.inputs.map(({ path }) => path);
+  const attributes = { errors: failed, ...shardAttributes(shard, all) };
   const groups = groupRows(work, rows, signal);
   await writeEmbeddingGroups(staged.outH5, { encoder: plan.encoder, attributes }, groups);
   writeCsv(staged.manifest, ["path", "label", "status", "cause"], rows);

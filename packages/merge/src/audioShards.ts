@@ -1,5 +1,6 @@
 import type { FrameFeature } from "@emotion-service/core/audio/frameFeatures";
 import { type LogMelConfig, fixedFrames } from "@emotion-service/core/audio/logMelConfig";
+import { breathe } from "@emotion-service/core/breathe";
 import { UserError } from "@emotion-service/core/errors";
 import {
   type AttributeValue,
@@ -15,14 +16,11 @@ import {
   readPreprocessedAudio,
 } from "@emotion-service/core/hdf5/preprocessedAudio";
 import { SHARD_ATTRIBUTES, shardPlaceFrom } from "@emotion-service/core/hdf5/shardAttributes";
-import type { ShardHead } from "./checkShards.ts";
-import { giveWay } from "./giveWay.ts";
+import { FLAG, type ShardHead, readErrors } from "./checkShards.ts";
 
 /** What a shard of preprocessed audio says of itself, apart from its rows. */
 export interface AudioHead extends ShardHead {
   readonly audioDir: string;
-  /** Its files that have no row. */
-  readonly errors: number;
   readonly compression: "none" | "gzip";
   /** The attributes of the whole, but for what is counted or named in each shard. */
   readonly attributes: Readonly<Record<string, AttributeValue>>;
@@ -40,8 +38,7 @@ export interface AudioShard {
   readonly rows: Iterable<FeatureRow>;
 }
 
-/** What a message calls the files that are read. */
-const FLAG = "shard";
+const COMMAND = "audio-preprocess";
 /** Attributes that each shard has of its own. */
 const OWN_ATTRIBUTES = [...SHARD_ATTRIBUTES, "audio_dir", "num_samples", "errors"];
 
@@ -59,18 +56,11 @@ export function readAudioHead(path: string): Promise<AudioHead> {
       place: shardPlaceFrom(all),
       settings: { ...settings, ...shapesOf(datasets) },
       audioDir: String(all["audio_dir"] ?? ""),
-      errors: readErrors(all, path),
+      errors: readErrors(all, path, COMMAND),
+      command: COMMAND,
       compression: datasets.some(isGzipped) ? "gzip" : "none",
       attributes,
     };
-  });
-}
-
-function readErrors(attributes: Readonly<Record<string, AttributeValue>>, path: string): number {
-  const errors = attributes["errors"];
-  if (typeof errors === "number" && Number.isInteger(errors)) return errors;
-  throw new UserError("E_LAYOUT", `${path}: lacks the attribute 'errors', a whole number`, {
-    hint: "name only files that audio-preprocess --shard i/n wrote",
   });
 }
 
@@ -116,7 +106,7 @@ export function withAudioShards<T>(
     head.file,
     FLAG,
     async ({ config, extras, paths, labels }, rows) => {
-      await giveWay(signal);
+      await breathe(signal);
       const shard = {
         head,
         config,

@@ -1,6 +1,11 @@
+import { breathe } from "@emotion-service/core/breathe";
 import { UserError } from "@emotion-service/core/errors";
 import type { AttributeValue } from "@emotion-service/core/hdf5/file";
 import type { ShardPlace } from "@emotion-service/core/hdf5/shardAttributes";
+import type { MergeH5Options } from "./mergeH5.ts";
+
+/** What a message calls the files that are read. */
+export const FLAG = "shard";
 
 /** What a shard's file says of itself, whatever its layout is. */
 export interface ShardHead {
@@ -9,6 +14,36 @@ export interface ShardHead {
   readonly place: ShardPlace | undefined;
   /** What every shard of a whole has alike, by name: settings, and the shapes of the datasets. */
   readonly settings: Readonly<Record<string, AttributeValue>>;
+  /** Its inputs that have no row. */
+  readonly errors: number;
+  /** What wrote it. */
+  readonly command: "audio-preprocess" | "embed";
+}
+
+/** What each shard says of itself, read one after another. */
+export async function readHeads<Head>(
+  { shards, signal }: MergeH5Options,
+  read: (file: string) => Promise<Head>,
+): Promise<Head[]> {
+  const heads: Head[] = [];
+  for (const file of shards) {
+    await breathe(signal);
+    heads.push(await read(file));
+  }
+  return heads;
+}
+
+/** @throws UserError E_LAYOUT when a shard does not say how many of its inputs have no row */
+export function readErrors(
+  attributes: Readonly<Record<string, AttributeValue>>,
+  file: string,
+  command: ShardHead["command"],
+): number {
+  const errors = attributes["errors"];
+  if (typeof errors === "number" && Number.isInteger(errors)) return errors;
+  throw new UserError("E_LAYOUT", `${file}: lacks the attribute 'errors', a whole number`, {
+    hint: `name only files that ${command} --shard i/n wrote`,
+  });
 }
 
 /**
@@ -25,7 +60,7 @@ export function checkShards<Head extends ShardHead>(heads: readonly Head[]): rea
   for (const other of others) refuseForeign(first, other);
   const inOrder = shards.toSorted((a, b) => a.place.index - b.place.index);
   refuseDoubled(inOrder);
-  refuseMissing(inOrder, first.place.count);
+  refuseMissing(inOrder, first.place.count, first.head.command);
   return inOrder.map(({ head }) => head);
 }
 
@@ -39,13 +74,20 @@ function placed<Head extends ShardHead>(head: Head): Placed<Head> {
   throw new UserError(
     "E_LAYOUT",
     `${head.file}: must be a shard, lacks the attributes 'shard' (such as 2/8), 'inputs' and 'inputs_sha256'`,
-    { hint: "name only files that audio-preprocess --shard i/n wrote" },
+    { hint: `name only files that ${head.command} --shard i/n wrote` },
   );
 }
 
 function refuseForeign(first: Placed<ShardHead>, other: Placed<ShardHead>): void {
   const [a, b] = [first.place, other.place];
   const [firstFile, file] = [first.head.file, other.head.file];
+  const [firstFormat, format] = [first, other].map(({ head }) => head.settings["format"]);
+  if (firstFormat !== format)
+    throw new UserError(
+      "E_SETTINGS",
+      `${file}: must be ${firstFormat}, as ${firstFile} is, is ${format ?? "of another writer"}`,
+      { hint: "merge the files of one command" },
+    );
   if (a.count !== b.count)
     throw new UserError(
       "E_SETTINGS",
@@ -56,7 +98,7 @@ function refuseForeign(first: Placed<ShardHead>, other: Placed<ShardHead>): void
     throw new UserError(
       "E_SETTINGS",
       `${file}: must be of the same inputs as ${firstFile} (${inputsOf(a)}), is of others (${inputsOf(b)})`,
-      { hint: "run the shards again that saw other files in --audio_dir" },
+      { hint: "run the shards again that saw other inputs" },
     );
   const differences = differencesOf(first.head.settings, other.head.settings);
   if (differences.length > 0)
@@ -98,7 +140,11 @@ function refuseDoubled(inOrder: readonly Placed<ShardHead>[]): void {
 /** Numbers that a message lists. */
 const NUMBERS_SHOWN = 20;
 
-function refuseMissing(shards: readonly Placed<ShardHead>[], count: number): void {
+function refuseMissing(
+  shards: readonly Placed<ShardHead>[],
+  count: number,
+  command: ShardHead["command"],
+): void {
   const there = new Set(shards.map(({ place }) => place.index));
   const missing = Array.from({ length: count }, (_, i) => i + 1).filter((n) => !there.has(n));
   if (missing.length === 0) return;
@@ -107,6 +153,6 @@ function refuseMissing(shards: readonly Placed<ShardHead>[], count: number): voi
   throw new UserError(
     "E_INPUT_MISSING",
     `<shards>: must be all ${count} of the whole, ${shown}${more > 0 ? ` and ${more} more` : ""} ${missing.length === 1 ? "is" : "are"} missing`,
-    { hint: `run audio-preprocess --shard ${missing[0]}/${count}, or name its file` },
+    { hint: `run ${command} --shard ${missing[0]}/${count}, or name its file` },
   );
 }

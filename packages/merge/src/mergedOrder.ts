@@ -32,7 +32,7 @@ function refuseOutOfOrder({ file, paths }: ShardPaths): void {
       throw new UserError(
         "E_LAYOUT",
         `${file}: its rows must be in the order of their paths, has '${before}' before '${path}'`,
-        { hint: "the file was made by hand; make it again with audio-preprocess --shard" },
+        { hint: "the file was made by hand; make it again with --shard" },
       );
   }
 }

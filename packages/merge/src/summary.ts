@@ -1,5 +1,4 @@
 import { countBy, listCounts } from "@emotion-service/core/files/manifest";
-import type { AudioShard } from "./audioShards.ts";
 
 /** What `--json` prints. */
 export interface MergeSummary {
@@ -16,18 +15,18 @@ export interface MergeSummary {
 }
 
 export function summarise(
-  shards: readonly AudioShard[],
+  labels: readonly string[],
   run: {
     readonly outH5: string;
     readonly outManifest: string | undefined;
+    readonly shards: number;
     readonly errors: number;
   },
 ): MergeSummary {
-  const labels = shards.flatMap((shard) => shard.labels);
   return {
     out_h5: run.outH5,
     out_manifest: run.outManifest ?? null,
-    shards: shards.length,
+    shards: run.shards,
     written: labels.length,
     failed: run.errors,
     labels: Object.fromEntries(countBy(labels)),

@@ -92,14 +92,14 @@ describe("merge-h5 refuses", () => {
       () => second({ inputs: [...INPUTS, "z.wav"] }),
       NAMES,
       `s2.h5: must be of the same inputs as s1.h5 (12 files, fingerprint ${FINGERPRINT}), is of others (13 files, fingerprint `,
-      "run the shards again that saw other files in --audio_dir",
+      "run the shards again that saw other inputs",
     ],
     [
       "a shard of as many files of other names",
       () => second({ inputs: [...INPUTS.slice(1), "z.wav"] }),
       NAMES,
       "is of others (12 files, fingerprint ",
-      "run the shards again that saw other files in --audio_dir",
+      "run the shards again that saw other inputs",
     ],
     [
       "a shard of other settings",
@@ -141,7 +141,7 @@ describe("merge-h5 refuses", () => {
       () => second({ rowPaths: ["b.wav", "a.wav"] }),
       NAMES,
       "s2.h5: its rows must be in the order of their paths, has 'b.wav' before 'a.wav'",
-      "the file was made by hand; make it again with audio-preprocess --shard",
+      "the file was made by hand; make it again with --shard",
     ],
     [
       "a row too few",

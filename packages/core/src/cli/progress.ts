@@ -17,6 +17,7 @@ export function createProgress(
   if (quiet) return { report: () => {}, end: () => {} };
   const terminal = io.stderr.isTTY === true;
   let started = performance.now();
+  let before = 0; // done by an earlier run: no part of this one's rate
   let last = started;
   let unitSoFar = "";
   let drawn = false;
@@ -25,11 +26,13 @@ export function createProgress(
     if (unit !== unitSoFar) {
       unitSoFar = unit;
       started = now;
+      before = done;
       last = now;
     }
     if (now - last < (terminal ? TERMINAL_EVERY_MS : PLAIN_EVERY_MS)) return;
     last = now;
-    const line = progressLine(done, total, unit, (now - started) / 1000);
+    const rate = (1000 * (done - before)) / Math.max(1, now - started);
+    const line = progressLine(done, total, unit, rate);
     io.stderr.write(terminal ? `\r\u001B[2K${line}` : `${line}\n`);
     drawn = terminal;
   };
@@ -40,8 +43,8 @@ export function createProgress(
   return { report, end };
 }
 
-function progressLine(done: number, total: number, unit: string, seconds: number): string {
-  const rate = seconds > 0 ? done / seconds : 0;
+/** @param rate things a second */
+function progressLine(done: number, total: number, unit: string, rate: number): string {
   const speed = `${rate < 10 ? rate.toFixed(1) : Math.round(rate)} ${unit}/s`;
   if (total <= 0) return `${done} ${unit}, ${speed}`;
   const left = rate > 0 ? `, ${duration((total - done) / rate)} left` : "";

@@ -19,6 +19,8 @@ import type { Group } from "./file.ts";
 import { CREATED_BY, FORMAT_VERSION } from "./format.ts";
 import { groupOf, growingDataset } from "./growingDataset.ts";
 
+/** The attribute `format` of our embeddings files. */
+export const EMBEDDINGS_FORMAT = "emotion-service embeddings";
 /** The groups that an embeddings file may have, in the order they are read. */
 export const SPLITS = ["all", "train", "val", "test"] as const;
 export type Split = (typeof SPLITS)[number];
@@ -64,7 +66,7 @@ export async function writeEmbeddingGroups(
   try {
     writer.edit((file) =>
       writeAttributes(file, {
-        format: "emotion-service embeddings",
+        format: EMBEDDINGS_FORMAT,
         format_version: FORMAT_VERSION,
         created_by: CREATED_BY,
         ...encoderAttributes(encoder),

@@ -39,6 +39,14 @@ describe("progress", () => {
     expect(written).toEqual(["\r\u001B[2K50 rows, 100 rows/s", "\r\u001B[2K"]);
   });
 
+  it("counts what an earlier run had done, and has its own rate", () => {
+    const { report, written } = progressOn({ isTTY: true });
+    report(90, 100, "files");
+    vi.advanceTimersByTime(1000);
+    report(95, 100, "files");
+    expect(written).toEqual(["\r\u001B[2K95/100 files (95 %), 5.0 files/s, 1 s left"]);
+  });
+
   it("is silent when quiet", () => {
     const { report, end, written } = progressOn({ isTTY: true, quiet: true });
     vi.advanceTimersByTime(60_000);
