@@ -6,7 +6,7 @@
  * The limit: the same networks, batches and threads on the same pictures, which lie decoded in memory, without start, reading or
  * writing. (`face` finds the face where there is one to find, as part of the inference; `resnet18` gets pictures of its size.)
  * Prints pictures per second of both, and their ratio by medians: of the whole run, and without the start, which is timed on one
- * batch; and likewise the processor time, in which a busy machine shows least. resnet18 takes random weights unless --weights names others.
+ * batch a worker; and likewise the processor time, in which a busy machine shows least. resnet18 takes random weights unless --weights names others.
  */
 import { execFileSync } from "node:child_process";
 import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
@@ -44,7 +44,8 @@ function compare(flags) {
   const folder = mkdtempSync(join(tmpdir(), "benchmark-"));
   try {
     const pictures = copyPictures(flags.images_dir, join(folder, "pictures"), Number(flags.files));
-    const few = copyPictures(pictures.folder, join(folder, "few"), Number(flags.batch_size));
+    const aBatchEach = Number(flags.batch_size) * Number(flags.workers);
+    const few = copyPictures(pictures.folder, join(folder, "few"), aBatchEach);
     const programs = {
       start: () => timeEmbed(few.folder, flags),
       embed: () => timeEmbed(pictures.folder, flags),

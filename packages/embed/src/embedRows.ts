@@ -143,6 +143,7 @@ export async function embedAudioFiles(
 }
 
 /** Every pending input by itself, in worker threads; `found` is its embedding, or the cause why it can have none. */
+// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- the caller names what crosses between the threads
 async function embedEach<Result>(
   work: EmbedWork,
   { workers, signal }: EmbedRun,
@@ -183,7 +184,8 @@ export async function embedAudioFeatures(
 ): Promise<void> {
   return readPreprocessedAudio(file, "--audio_h5", async (audio, features) => {
     const { config, paths, labels } = audio;
-    if (options.shard !== undefined) requireShardable(`--audio_h5 ${file}`, audio);
+    if (options.shard !== undefined)
+      requireShardable(`${options.shard.source}: --audio_h5 ${file}`, audio);
     const encoder = await loadAudioEncoder({ trained, config, onNotice: options.onNotice });
     try {
       requireSameFeatures(`--audio_h5 ${file}`, config, encoder.config);
@@ -210,20 +212,18 @@ export async function embedAudioFeatures(
   });
 }
 
-/** Throws unless merge-h5 can put the shards of these rows together. */
+/** Throws unless merge-h5 can put the shards of these rows together; `name` begins the message. */
 function requireShardable(name: string, { paths, attributes }: PreprocessedAudio): void {
   const place = shardPlaceFrom(attributes);
   if (place !== undefined)
-    throw new UserError(
-      "E_FLAG",
-      `--shard: ${name} is itself shard ${place.index}/${place.count}`,
-      { hint: "merge-h5 joins the shards first; --shard 1/1 takes this file as it is" },
-    );
+    throw new UserError("E_FLAG", `${name} is itself shard ${place.index}/${place.count}`, {
+      hint: "merge-h5 joins the shards first; --shard 1/1 takes this file as it is",
+    });
   for (const [row, path] of paths.entries())
     if (row > 0 && paths[row - 1]! >= path)
       throw new UserError(
         "E_LAYOUT",
-        `--shard: ${name} must have its rows in the order of their paths, each once, has '${paths[row - 1]}' before '${path}'`,
+        `${name} must have its rows in the order of their paths, each once, has '${paths[row - 1]}' before '${path}'`,
         { hint: "leave --shard out, or make the file again with audio-preprocess" },
       );
 }

@@ -38,7 +38,7 @@ export interface WorkOptions {
 }
 
 /** What became of an input. */
-export interface EmbeddedRow {
+interface EmbeddedRow {
   /** [D], lent until the next call; undefined when the input has none, for the cause given. */
   readonly embedding: Float32Array | undefined;
   readonly cause: string;

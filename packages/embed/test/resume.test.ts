@@ -74,9 +74,9 @@ async function makeFeatures(folder: string): Promise<void> {
   const writer = await createFeatureWriter(join(folder, "f.h5"), options);
   const random = createRandom(5);
   const frames = fixedFrames(CONFIG);
-  for (let i = 0; i < 2000; i += 1) {
+  for (let i = 0; i < 800; i += 1) {
     const features = Float32Array.from({ length: CONFIG.n_mels * frames }, () => -80 * random());
-    writer.add({ features, frames, label: "sad", path: `${2000 - i}.wav` });
+    writer.add({ features, frames, label: "sad", path: `${1800 - i}.wav` });
   }
   writer.finish({ audioDir: "clips", errors: 0 });
 }

@@ -6,13 +6,20 @@ import type { CliIo } from "@emotion-service/core/cli/run";
 /** The flags of merge-h5; the action calls mergeH5. */
 export function createProgram(io: CliIo): CommandUnknownOpts {
   const program = new Command("merge-h5")
-    .description("The shards of audio-preprocess --shard -> the file that one run would write.")
+    .description(
+      "The shards of audio-preprocess --shard or embed --shard -> the file that one run would write.",
+    )
     .argument("<shards...>", "the HDF5 file of every shard, in any order")
     .requiredOption("--out_h5 <file>", "the merged HDF5 file")
     .option("--manifests <csv...>", "the CSV manifest of every shard, in any order")
     .option("--out_manifest <csv>", "the merged manifest")
     .addOption(
-      numberOption("--batch_write <rows>", "rows written at a time", 64, integerIn(1, 65_536)),
+      numberOption(
+        "--batch_write <rows>",
+        "preprocessed audio: rows written at a time",
+        64,
+        integerIn(1, 65_536),
+      ),
     )
     .addOption(jsonOption())
     .addOption(quietOption());

@@ -102,7 +102,7 @@ it("--help shows each flag with its default", async () => {
     "--out_h5 <file> the merged HDF5 file",
     "--manifests <csv...> the CSV manifest of every shard, in any order",
     "--out_manifest <csv> the merged manifest",
-    "--batch_write <rows> rows written at a time (default: 64)",
+    "--batch_write <rows> preprocessed audio: rows written at a time (default: 64)",
   ])
     expect(text).toContain(line);
 });
