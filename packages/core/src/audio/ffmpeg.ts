@@ -2,7 +2,7 @@ import { accessSync, constants } from "node:fs";
 import { createRequire } from "node:module";
 import { delimiter, join, resolve } from "node:path";
 import { PassThrough, type Readable } from "node:stream";
-import { UserError, causeOf } from "../errors.ts";
+import { ABORTED, UserError, causeOf, throwIfAborted } from "../errors.ts";
 
 /**
  * The ffmpeg program: FFMPEG_PATH, else the first on PATH, else the one inside the optional npm package
@@ -81,28 +81,31 @@ export interface FfmpegLimits {
   readonly limitMs?: number | undefined;
   /** Without output; for a test. */
   readonly stallSeconds?: number;
+  readonly signal?: AbortSignal | undefined;
 }
 
 type Tell = (error: null, found: object) => void;
 
 /**
  * Runs ffmpeg on one input and streams its output. It is ended when the stream is left, and with this thread.
- * The stream ends with a UserError E_INPUT_BROKEN when ffmpeg cannot read the input, takes longer than `limitMs`, or hangs.
+ * The stream ends with a UserError E_INPUT_BROKEN when ffmpeg cannot read the input, takes longer than `limitMs`, or hangs;
+ * with E_ABORTED once the signal has fired.
  */
 export async function runFfmpeg(
   input: string,
   output: FfmpegOutput,
-  { limitMs, stallSeconds = STALL_SECONDS }: FfmpegLimits = {},
+  limits: FfmpegLimits = {},
 ): Promise<Readable> {
+  throwIfAborted(limits.signal);
   const program = findFfmpeg();
   const { default: ffmpeg } = await import("fluent-ffmpeg");
   // The stream ends when ffmpeg has ended well, not when its pipe closes: an error may be on its way.
   let hasSucceeded = (): void => {};
   const success = new Promise<void>((settle) => (hasSucceeded = settle));
-  let quietSeconds = 0;
+  const quiet = { seconds: 0 };
   const stream = new PassThrough({
     transform: (chunk, _encoding, done) => {
-      quietSeconds = 0;
+      quiet.seconds = 0;
       done(null, chunk);
     },
     flush: (done) => void success.then(() => done()),
@@ -132,27 +135,43 @@ export async function runFfmpeg(
     availableFormats: (tell: Tell) => tell(null, { [output.format]: { canMux: true } }),
     availableEncoders: (tell: Tell) => tell(null, {}),
   });
+  guard(stream, input, { ...limits, quiet }, () => void command.kill("SIGKILL"));
+  command.pipe(stream, { end: true });
+  return stream;
+}
+
+/**
+ * Sees to it that a program ends with its stream and with this thread, and its stream at the limits.
+ * @param limits.quiet seconds since the last output: counted, so that none passes while this process is stopped (Ctrl-Z)
+ */
+function guard(
+  stream: PassThrough,
+  input: string,
+  limits: FfmpegLimits & { readonly quiet: { seconds: number } },
+  kill: () => void,
+): void {
+  const { limitMs, stallSeconds = STALL_SECONDS, signal, quiet } = limits;
   const stop = (cause: string): void =>
     void stream.destroy(new UserError("E_INPUT_BROKEN", `${input}: ${cause}`));
+  const abort = (): void => void stream.destroy(new UserError("E_ABORTED", ABORTED));
   const timer =
     limitMs === undefined
       ? undefined
       : setTimeout(() => stop(`took longer than ${limitMs / 1000} s`), limitMs);
-  // Seconds are counted, not measured: none passes while this process is stopped (Ctrl-Z).
   const watch = setInterval(() => {
-    quietSeconds = stream.readableLength > 0 ? 0 : quietSeconds + 1; // what lies there waits for the reader
-    if (quietSeconds >= stallSeconds) stop(`ffmpeg hangs: nothing came for ${stallSeconds} s`);
+    quiet.seconds += 1;
+    if (stream.readableLength > 0) quiet.seconds = 0; // it is the reader that takes its time
+    if (quiet.seconds >= stallSeconds) stop(`ffmpeg hangs: nothing came for ${stallSeconds} s`);
   }, 1000);
-  const kill = (): void => void command.kill("SIGKILL");
-  process.on("exit", kill); // of a worker thread too, whose programs go on otherwise
+  process.on("exit", kill); // programs outlive a worker thread
+  signal?.addEventListener("abort", abort);
   stream.on("close", () => {
     clearTimeout(timer);
     clearInterval(watch);
     process.off("exit", kill);
+    signal?.removeEventListener("abort", abort);
     if (!stream.readableEnded) kill();
   });
-  command.pipe(stream, { end: true });
-  return stream;
 }
 
 const NO_TRACK = "it has no track of the kind that is wanted";

@@ -13,30 +13,37 @@ const EARLY = 0.0005;
 /** What keeps ffmpeg from repeating or dropping frames after the filters: its name since 5.1, and the one until 8. */
 const EVERY_FRAME = ["-fps_mode", "-vsync"] as const;
 
+/** What is looked at in a video. */
+export interface FrameOptions {
+  /** Frames a second, at most. */
+  readonly fps: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
 /**
  * Frames of a video, upright and of square pixels, in order, one at a time. Time is cut into pieces of 1/fps seconds, from the first
  * frame on, and the first frame that begins in a piece is taken: at a constant rate those at 0, 1/fps, 2/fps … seconds. A frame that
  * stays on for longer is taken once, so that a video of fewer frames than `fps` gives each of them once.
- * @throws UserError E_INPUT_BROKEN when ffmpeg cannot read it or it has no picture
+ * @throws UserError E_INPUT_BROKEN when ffmpeg cannot read it or it has no picture; E_ABORTED
  */
-export async function* videoFrames(path: string, fps: number): AsyncGenerator<RgbImage> {
+export async function* videoFrames(path: string, options: FrameOptions): AsyncGenerator<RgbImage> {
   if (statOf(path)?.size === 0)
     throw new UserError("E_INPUT_BROKEN", `${path}: is empty (0 bytes)`);
   const [name, formerName] = EVERY_FRAME;
   try {
-    yield* decode(path, fps, name);
+    yield* decode(path, options, name);
   } catch (error) {
     if (!causeOf(error).includes("Option not found")) throw error;
-    yield* decode(path, fps, formerName);
+    yield* decode(path, options, formerName);
   }
 }
 
 async function* decode(
   path: string,
-  fps: number,
+  { fps, signal }: FrameOptions,
   everyFrame: (typeof EVERY_FRAME)[number],
 ): AsyncGenerator<RgbImage> {
-  const stream = await runFfmpeg(path, {
+  const output = {
     format: "image2pipe",
     options: [
       ...["-map", "0:V:0"], // the first track of pictures that is no cover
@@ -44,8 +51,8 @@ async function* decode(
       ...[everyFrame, "passthrough"],
       ...["-c:v", "ppm", "-pix_fmt", "rgb24"],
     ],
-  });
-  yield* ppmPictures(stream);
+  };
+  yield* ppmPictures(await runFfmpeg(path, output, { signal }));
 }
 
 /**
