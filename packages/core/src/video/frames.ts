@@ -43,14 +43,12 @@ async function* decode(
   { fps, signal }: FrameOptions,
   everyFrame: (typeof EVERY_FRAME)[number],
 ): AsyncGenerator<RgbImage> {
+  const firstThatIsNoCover = ["-map", "0:V:0"];
+  const filters = ["-vf", `${sample(fps)},${squarePixels()}`, everyFrame, "passthrough"];
+  const asPpm = ["-c:v", "ppm", "-pix_fmt", "rgb24"];
   const output = {
     format: "image2pipe",
-    options: [
-      ...["-map", "0:V:0"], // the first track of pictures that is no cover
-      ...["-vf", `${sample(fps)},${squarePixels()}`],
-      ...[everyFrame, "passthrough"],
-      ...["-c:v", "ppm", "-pix_fmt", "rgb24"],
-    ],
+    options: [...firstThatIsNoCover, ...filters, ...asPpm],
   };
   yield* ppmPictures(await runFfmpeg(path, output, { signal }));
 }

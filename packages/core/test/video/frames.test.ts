@@ -10,6 +10,17 @@ import { ffmpeg, hasFfmpeg } from "../../../../test/video.ts";
 const LUMA_STEP = 8;
 const MPEG4 = ["-c:v", "mpeg4", "-q:v", "1"];
 
+/** What MPEG-4 at its best, with colours at half the resolution, may change. */
+const NEAR = { rtol: 0, atol: 6 };
+
+/** How a picture was turned when it was stored, and the matrix that says how to turn it back (ISO 14496-12, tkhd). */
+const TURNS = [
+  { turned: "", matrix: [1, 0, 0, 1], back: "not at all" },
+  { turned: "transpose=cclock", matrix: [0, 1, -1, 0], back: "by 90 degrees, clockwise" },
+  { turned: "hflip,vflip", matrix: [-1, 0, 0, -1], back: "by 180 degrees" },
+  { turned: "transpose=clock", matrix: [0, -1, 1, 0], back: "by 270 degrees, clockwise" },
+] as const;
+
 /** A source of grey pictures, 10 a second, that tell their number. */
 function numbered(frames: number): string {
   const luma = `lum=16+${LUMA_STEP}*N:cb=128:cr=128`;
@@ -117,19 +128,17 @@ describe.skipIf(!hasFfmpeg())("the frames of a video (skipped where there is no 
     expect(frames.length).toBeGreaterThan(6); // three seconds and more
   });
 
-  it("are upright, whatever way the camera was held", async () => {
+  it.each(TURNS)("are upright where they are to be turned $back", async ({ turned, matrix }) => {
     const corners = "drawbox=w=80:h=60:color=red:t=fill,drawbox=x=80:w=80:h=60:color=lime:t=fill";
     const upright = `lavfi:color=blue:size=160x120:rate=10:duration=1,${corners}`;
-    for (const { turned, matrix, back } of TURNS) {
-      const path = made("a.mp4", upright, ...(turned === "" ? [] : ["-vf", turned]), ...MPEG4);
-      setMatrix(path, matrix);
-      const frames = await framesOf(path);
-      expect(sizesOf(frames), back).toEqual(["160x120"]);
-      for (const frame of frames) {
-        expect(pixel(frame, 0.25, 0.25), back).toBeAllClose([255, 0, 0], NEAR);
-        expect(pixel(frame, 0.75, 0.25), back).toBeAllClose([0, 255, 0], NEAR);
-        expect(pixel(frame, 0.25, 0.75), back).toBeAllClose([0, 0, 255], NEAR);
-      }
+    const path = made("a.mp4", upright, ...(turned === "" ? [] : ["-vf", turned]), ...MPEG4);
+    setMatrix(path, matrix);
+    const frames = await framesOf(path);
+    expect(sizesOf(frames)).toEqual(["160x120"]);
+    for (const frame of frames) {
+      expect(pixel(frame, 0.25, 0.25)).toBeAllClose([255, 0, 0], NEAR);
+      expect(pixel(frame, 0.75, 0.25)).toBeAllClose([0, 255, 0], NEAR);
+      expect(pixel(frame, 0.25, 0.75)).toBeAllClose([0, 0, 255], NEAR);
     }
   });
 
@@ -193,17 +202,6 @@ describe.skipIf(!hasFfmpeg())("the frames of a video (skipped where there is no 
     },
   );
 });
-
-/** What MPEG-4 at its best, with colours at half the resolution, may change. */
-const NEAR = { rtol: 0, atol: 6 };
-
-/** How a picture was turned when it was stored, and the matrix that says how to turn it back (ISO 14496-12, tkhd). */
-const TURNS = [
-  { turned: "", matrix: [1, 0, 0, 1], back: "not at all" },
-  { turned: "transpose=cclock", matrix: [0, 1, -1, 0], back: "by 90 degrees, clockwise" },
-  { turned: "hflip,vflip", matrix: [-1, 0, 0, -1], back: "by 180 degrees" },
-  { turned: "transpose=clock", matrix: [0, -1, 1, 0], back: "by 270 degrees, clockwise" },
-] as const;
 
 /** Writes a, b, c and d of the matrix into an MP4 file of one track. */
 function setMatrix(path: string, [a, b, c, d]: readonly [number, number, number, number]): void {
