@@ -73,7 +73,7 @@ function refuseVideoFlags({ outAudioH5, audioModel, audioWeights, fps }: EmbedOp
   }))
     if (value !== undefined)
       throw new UserError("E_FLAG", `${flag} ${value}: is for --videos_dir`, {
-        hint: "leave it out: --out_h5 and --model are those of the one input",
+        hint: "leave it out: only a video has frames and a sound of its own",
       });
 }
 

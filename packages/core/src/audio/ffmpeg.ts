@@ -165,6 +165,7 @@ function guard(
   }, 1000);
   process.on("exit", kill); // programs outlive a worker thread
   signal?.addEventListener("abort", abort);
+  if (signal?.aborted === true) abort();
   stream.on("close", () => {
     clearTimeout(timer);
     clearInterval(watch);
