@@ -3,7 +3,7 @@ import type { RgbImage } from "@emotion-service/core/face/image";
 import type { PictureEncoder } from "@emotion-service/core/image/pictureEncoder";
 import { mapInWorkers } from "@emotion-service/core/workers/pool";
 import type { Begin, EmbedRun } from "./embedRows.ts";
-import { type EmbedInput, fileInputs } from "./embedWork.ts";
+import { type EmbedInput, deviceSetting, fileInputs } from "./embedWork.ts";
 import type { PictureSettings } from "./pictureWorker.ts";
 
 const NO_FACE = "no face found (--face_crop off takes the whole picture)";
@@ -30,7 +30,7 @@ export async function embedPictures(
   const work = begin({
     encoder: encoder.info,
     inputs: fileInputs(folder, paths),
-    settings: { device: options.device === "auto" ? "cpu" : options.device },
+    settings: deviceSetting(options.device),
     unit: "pictures",
   });
   const { pending } = work;

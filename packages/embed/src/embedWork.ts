@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import type { OnProgress } from "@emotion-service/core/cli/progress";
+import type { Device } from "@emotion-service/core/devices";
 import { type JournalSettings, openJournal } from "@emotion-service/core/files/journal";
 import { type Shard, isInShard } from "@emotion-service/core/files/shard";
 import { keyOfFile } from "@emotion-service/core/files/unfinished";
@@ -120,4 +121,9 @@ export function fileInputs(folder: string, paths: readonly string[]): EmbedInput
     label: factsOf(path).label,
     key: keyOfFile(join(folder, path)),
   }));
+}
+
+/** What a network runs on, as a setting: the last bits depend on it. */
+export function deviceSetting(device: Device): JournalSettings {
+  return { device: device === "auto" ? "cpu" : device };
 }
