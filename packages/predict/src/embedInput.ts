@@ -57,7 +57,7 @@ export function createInputEncoders(
       if (encoders.image === undefined) return NOT_USED;
       const { videoFrames } = await import("@emotion-service/core/video/frames");
       const encoder = await imageEncoder(encoders.image);
-      return unlessBroken(() => embedVideoFaces(encoder, videoFrames(path, fps), signal));
+      return unlessBroken(() => embedVideoFaces(encoder, videoFrames(path, { fps, signal })));
     },
   };
 }
@@ -148,11 +148,10 @@ function embeddedRow(embedding: Float32Array, facts: Readonly<Record<string, num
 async function embedVideoFaces(
   encoder: ImageEncoder,
   pictures: AsyncIterable<RgbImage>,
-  signal: AbortSignal | undefined,
 ): Promise<Embedded> {
   const { meanEmbedding } = await import("@emotion-service/core/video/meanEmbedding");
   const ofFrames = { dim: encoder.info.dim, frame: encoder.frame, embed: encoder.embed };
-  const { embedding, frames, faces } = await meanEmbedding(ofFrames, pictures, signal);
+  const { embedding, frames, faces } = await meanEmbedding(ofFrames, pictures);
   if (embedding === undefined) return { embedding, cause: `no face found in ${frames} frames` };
   return embeddedRow(embedding, encoder.wholeFrames ? { frames } : { frames, faces });
 }
