@@ -1,11 +1,17 @@
-import type { TrainedAudio } from "@emotion-service/core/audio/audioEncoder";
-import { SHIPPED_AUDIO_CNN } from "@emotion-service/core/model/shippedModels";
 import { UserError } from "@emotion-service/core/errors";
+import type { TrainedModel } from "@emotion-service/core/model/modelFolder";
+import { SHIPPED_AUDIO_CNN, SHIPPED_FACE_CNN } from "@emotion-service/core/model/shippedModels";
 
-/** The trained audio_cnn that was named, or the one that comes along. */
-export function trainedAudio(weights: string | undefined, flag = "--weights"): TrainedAudio {
+const SHIPPED = { audio_cnn: SHIPPED_AUDIO_CNN, face_cnn: SHIPPED_FACE_CNN } as const;
+
+/** The trained network of a kind that was named, or the one that comes along. */
+export function trainedModel(
+  kind: keyof typeof SHIPPED,
+  weights: string | undefined,
+  flag = "--weights",
+): TrainedModel {
   return weights === undefined
-    ? { folder: SHIPPED_AUDIO_CNN, flag: "the model that comes along," }
+    ? { folder: SHIPPED[kind], flag: "the model that comes along," }
     : { folder: weights, flag };
 }
 

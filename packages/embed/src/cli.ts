@@ -64,12 +64,12 @@ export function createProgram(io: CliIo) {
     )
     .option(
       "--model <name>",
-      "encoder: auto (face for pictures, audio_stats for sound), face, resnet18, audio_stats, audio_cnn, or an .onnx file that takes pictures",
+      "encoder: auto (face for pictures, audio_stats for sound), face, face_cnn, resnet18, audio_stats, audio_cnn, or an .onnx file that takes pictures",
       "auto",
     )
     .option(
       "--weights <file>",
-      "resnet18: a state dict of PyTorch (.pth, .safetensors), or random (default: the published one, from a cache or downloaded once); audio_cnn: the folder of a trained one (default: the one that comes along)",
+      "resnet18: a state dict of PyTorch (.pth, .safetensors), or random (default: the published one, from a cache or downloaded once); face_cnn, audio_cnn: the folder of a trained one (default: the one that comes along)",
     )
     .addOption(
       new Option("--device <device>", "resnet18, .onnx: what the network runs on; auto is cpu")
@@ -83,6 +83,14 @@ export function createProgram(io: CliIo) {
       )
         .choices(FACE_CROPS)
         .default("auto" as const),
+    )
+    .addOption(
+      new Option(
+        "--faces <which>",
+        "face, face_cnn: the largest face of a picture, or a row for each, named picture.jpg#01, picture.jpg#02 …, the largest first",
+      )
+        .choices(["largest", "all"] as const)
+        .default("largest" as const),
     )
     .addOption(
       new Option(
@@ -145,6 +153,7 @@ export function createProgram(io: CliIo) {
         },
         env: process.env,
         faceCrop: flags.face_crop,
+        faces: flags.faces,
         batchSize:
           flags.batch_size ?? (flags.model === "resnet18" ? RESNET18_BATCH_SIZE : BATCH_SIZE),
         workers: flags.workers,

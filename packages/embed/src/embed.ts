@@ -13,7 +13,8 @@ import type {
   PictureEncoder,
   PictureEncoderOptions,
 } from "@emotion-service/core/image/pictureEncoder";
-import { chooseModel, trainedAudio } from "./chooseModel.ts";
+import type { TrainedModel } from "@emotion-service/core/model/modelFolder";
+import { chooseModel, trainedModel } from "./chooseModel.ts";
 import { embedPictures } from "./embedPictures.ts";
 import { type Begin, embedAudioFeatures, embedAudioFiles, embedImages } from "./embedRows.ts";
 import type { FrameNetwork } from "./embedVideoFrames.ts";
@@ -27,9 +28,9 @@ export interface EmbedOptions extends EmbedVideosOptions {
   readonly imagesDir: string | undefined;
   readonly audioH5: string | undefined;
   readonly audioDir: string | undefined;
-  /** auto, face, resnet18, an .onnx file, audio_stats, audio_cnn */
+  /** auto, face, face_cnn, resnet18, an .onnx file, audio_stats, audio_cnn */
   readonly model: string;
-  /** Of resnet18: a file, "random", or undefined for the published ones. Of audio_cnn: the folder of a trained one. */
+  /** Of resnet18: a file, "random", or undefined for the published ones. Of face_cnn, audio_cnn: the folder of a trained one. */
   readonly weights: string | undefined;
   /** What resnet18 or an .onnx file runs on. */
   readonly device: Device;
@@ -43,14 +44,26 @@ export interface EmbedOptions extends EmbedVideosOptions {
 /** Pictures, sound or videos → embeddings and a manifest, all whole or none. */
 export async function embed(options: EmbedOptions): Promise<EmbedSummary | VideoSummaries> {
   requireOneInput(options);
+  if (options.faces === "all") refuseFaces(options);
   if (options.videosDir !== undefined)
-    return embedVideos(options.videosDir, options, chooseFrameNetwork(options));
+    return embedVideos(options.videosDir, ...chooseFrames(options));
   refuseVideoFlags(options);
   const { files, embedInto } = chooseInput(options);
   const target = targetOf(options.outH5, options.manifestName);
   refuseReplacing(filesOf(target), files);
   const [summary] = await writeEmbedded([{ target, embed: embedInto }], options);
   return summary!;
+}
+
+function refuseFaces({ imagesDir, shard }: EmbedOptions): void {
+  if (imagesDir === undefined)
+    throw new UserError("E_FLAG", "--faces all: is for --images_dir", {
+      hint: "leave it out: of a frame of a video the largest face counts",
+    });
+  if (shard !== undefined)
+    throw new UserError("E_FLAG", `--faces all: cannot go with ${shard.source}`, {
+      hint: "merge-h5 puts together files that have one row an input: embed each folder by itself",
+    });
 }
 
 function requireOneInput({ imagesDir, audioH5, audioDir, videosDir }: EmbedOptions): void {
@@ -88,18 +101,20 @@ function chooseInput(options: EmbedOptions): Input {
   if (imagesDir !== undefined) {
     const model = choosePictureModel(options);
     const paths = listFiles(imagesDir, IMAGE_EXTENSIONS, "--images_dir");
-    const run = model === "face" ? embedImages : embedByNetwork;
+    const isFace = FACE_MODELS.includes(model);
+    const run = isFace ? embedImages : embedByNetwork;
+    const trainedFace = faceModelOf(model, options);
     return {
       files: [
         ...(model === "onnx" ? [options.model] : []),
         ...paths.map((path) => join(imagesDir, path)),
       ],
-      embedInto: (begin) => run(imagesDir, paths, options, begin),
+      embedInto: (begin) => run(imagesDir, paths, { ...options, trainedFace }, begin),
     };
   }
   const model = chooseModel(options.model, ["audio_stats", "audio_cnn"], "sound");
   refuseNetworkFlags(options, model);
-  const trained = model === "audio_cnn" ? trainedAudio(options.weights) : undefined;
+  const trained = model === "audio_cnn" ? trainedModel("audio_cnn", options.weights) : undefined;
   if (audioDir !== undefined) {
     const paths = listFiles(audioDir, AUDIO_EXTENSIONS, "--audio_dir");
     return {
@@ -114,29 +129,43 @@ function chooseInput(options: EmbedOptions): Input {
   };
 }
 
-/** face, resnet18 or onnx */
+/** face, face_cnn, resnet18 or onnx */
 function choosePictureModel(options: EmbedOptions): string {
   const model = isOnnx(options.model)
     ? "onnx"
-    : chooseModel(options.model, ["face", "resnet18"], "pictures");
+    : chooseModel(options.model, ["face", "face_cnn", "resnet18"], "pictures");
   refuseNetworkFlags(options, model);
+  if (options.faces === "all" && !FACE_MODELS.includes(model))
+    throw new UserError("E_FLAG", `--faces all: is for --model face or face_cnn, it is ${model}`);
   return model;
 }
 
-/** What the frames of videos go through; undefined for `face`, which every worker has. */
-function chooseFrameNetwork(options: EmbedOptions): FrameNetwork | undefined {
+/** Those that take the faces out of a picture. */
+const FACE_MODELS: readonly string[] = ["face", "face_cnn"];
+
+function faceModelOf(model: string, { weights }: EmbedOptions): TrainedModel | undefined {
+  return model === "face_cnn" ? trainedModel("face_cnn", weights) : undefined;
+}
+
+/** How the pictures of videos are embedded: by a network that their frames go through, or as faces. */
+function chooseFrames(options: EmbedOptions): [EmbedVideosOptions, FrameNetwork | undefined] {
   const model = choosePictureModel(options);
-  if (model === "face") return undefined;
-  return {
+  if (FACE_MODELS.includes(model))
+    return [{ ...options, trainedFace: faceModelOf(model, options) }, undefined];
+  const network: FrameNetwork = {
     files: model === "onnx" ? [options.model] : [],
     device: options.device,
     load: () => loadNetwork(options),
   };
+  return [options, network];
 }
 
 function isOnnx(model: string): boolean {
   return extensionOf(model) === ".onnx";
 }
+
+/** The models whose weights can be named. */
+const WEIGHTED: readonly string[] = ["resnet18", "face_cnn", "audio_cnn"];
 
 /** A flag that a model does not heed must not look as if it did. */
 function refuseNetworkFlags({ weights, device, onnx }: EmbedOptions, model: string): void {
@@ -144,8 +173,8 @@ function refuseNetworkFlags({ weights, device, onnx }: EmbedOptions, model: stri
     new UserError("E_FLAG", `${flag}: is for --model ${models}, the model is ${model}`, {
       hint: "leave the flag out, or name that model",
     });
-  if (weights !== undefined && model !== "resnet18" && model !== "audio_cnn")
-    throw refused("--weights", "resnet18 or audio_cnn");
+  if (weights !== undefined && !WEIGHTED.includes(model))
+    throw refused("--weights", "resnet18, face_cnn or audio_cnn");
   for (const [flag, value] of Object.entries({
     "--input_size": onnx.inputSize,
     "--mean": onnx.mean,

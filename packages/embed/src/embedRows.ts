@@ -3,7 +3,7 @@ import { DEFAULT_LOG_MEL, type LogMelConfig } from "@emotion-service/core/audio/
 import { breathe } from "@emotion-service/core/breathe";
 import { UserError } from "@emotion-service/core/errors";
 import type { FaceCrop } from "@emotion-service/core/face/faceCrop";
-import { faceEncoderInfo } from "@emotion-service/core/face/faceEncoder";
+import { describeFaceEncoder } from "@emotion-service/core/face/faceEncoder";
 import { keyOfFile } from "@emotion-service/core/files/unfinished";
 import { stableJson } from "@emotion-service/core/hdf5/encoder";
 import {
@@ -11,15 +11,20 @@ import {
   readPreprocessedAudio,
 } from "@emotion-service/core/hdf5/preprocessedAudio";
 import { shardPlaceFrom } from "@emotion-service/core/hdf5/shardAttributes";
+import type { TrainedModel } from "@emotion-service/core/model/modelFolder";
 import { mapInWorkers } from "@emotion-service/core/workers/pool";
 import type { AudioSettings } from "./audioWorker.ts";
 import { type EmbedPlan, type EmbedWork, type WorkOptions, fileInputs } from "./embedWork.ts";
-import type { FaceBatch, FaceSettings } from "./faceWorker.ts";
+import type { FaceBatch, PictureSettings } from "./faceWorker.ts";
 import type { VideoFaces, VideoSettings } from "./videoWorker.ts";
 
 /** How inputs are embedded, whatever they are. */
 export interface EmbedRun extends WorkOptions {
   readonly faceCrop: FaceCrop;
+  /** A trained face_cnn, where that embeds faces. */
+  readonly trainedFace?: TrainedModel | undefined;
+  /** Which faces of a picture have a row. */
+  readonly faces: "largest" | "all";
   /** Pictures a forward pass. */
   readonly batchSize: number;
   readonly workers: number;
@@ -52,19 +57,29 @@ export async function embedImages(
   options: EmbedRun,
   begin: Begin,
 ): Promise<void> {
-  const encoder = faceEncoderInfo(options.faceCrop);
-  const work = begin({ encoder, inputs: fileInputs(folder, paths), unit: "pictures" });
+  const { faceCrop: crop, trainedFace: trained } = options;
+  const allFaces = options.faces === "all";
+  const encoder = describeFaceEncoder(crop, trained);
+  const work = begin({
+    encoder,
+    inputs: fileInputs(folder, paths),
+    unit: "pictures",
+    ...(allFaces && { allFaces, settings: { faces: options.faces } }),
+  });
   const batches = cut(work.pending, options.batchSize);
-  const settings: FaceSettings = { folder, crop: options.faceCrop };
+  const settings: PictureSettings = { folder, crop, trained, allFaces };
   const tellOnce = createTeller(options.onNotice);
-  const keep = ({ embeddings, causes, notices }: FaceBatch, n: number): void => {
+  const keep = ({ embeddings, found, notices }: FaceBatch, n: number): void => {
     tellOnce(notices);
     let at = 0;
     for (const [i, input] of (batches[n] ?? []).entries()) {
-      const cause = causes[i];
-      if (cause === "") work.keep(input, NO_FACE);
-      else if (cause === undefined) work.keep(input, embeddings.subarray(at, (at += encoder.dim)));
-      else work.fail(input, cause);
+      const boxes = found[i] ?? [];
+      if ("cause" in boxes) work.fail(input, boxes.cause);
+      else if (boxes.length === 0) work.keep(input, NO_FACE);
+      else {
+        const rows = embeddings.subarray(at, (at += boxes.length * encoder.dim));
+        work.keep(input, rows, allFaces ? boxes : undefined);
+      }
     }
   };
   const outcomes = mapInWorkers<readonly string[], FaceBatch, void>(
@@ -101,13 +116,14 @@ export async function embedVideoFaces(
   options: EmbedRun,
   begin: Begin,
 ): Promise<void> {
+  const { faceCrop: crop, trainedFace: trained } = options;
   const work = begin({
-    encoder: faceEncoderInfo(options.faceCrop),
+    encoder: describeFaceEncoder(crop, trained),
     inputs: fileInputs(folder, paths),
     settings: { fps },
     unit: "videos, faces",
   });
-  const settings: VideoSettings = { folder, crop: options.faceCrop, fps };
+  const settings: VideoSettings = { folder, crop, trained, fps };
   const tellOnce = createTeller(options.onNotice);
   await embedEach<VideoFaces>(work, options, {
     script: new URL("videoWorker.js", import.meta.url),

@@ -3,7 +3,7 @@ import { UserError } from "@emotion-service/core/errors";
 import { VIDEO_EXTENSIONS, listFiles } from "@emotion-service/core/files/listFiles";
 import { refuseReplacing } from "@emotion-service/core/files/outputs";
 import { DEFAULT_FPS } from "@emotion-service/core/video/frames";
-import { chooseModel, trainedAudio } from "./chooseModel.ts";
+import { chooseModel, trainedModel } from "./chooseModel.ts";
 import { type EmbedRun, embedAudioFiles, embedVideoFaces } from "./embedRows.ts";
 import { type FrameNetwork, embedVideoFrames } from "./embedVideoFrames.ts";
 import type { EmbedSummary } from "./summary.ts";
@@ -57,7 +57,8 @@ export async function embedVideos(
       "E_FLAG",
       `--audio_weights: is for --audio_model audio_cnn, it is ${heard}`,
     );
-  const trained = heard === "audio_cnn" ? trainedAudio(audioWeights, "--audio_weights") : undefined;
+  const trained =
+    heard === "audio_cnn" ? trainedModel("audio_cnn", audioWeights, "--audio_weights") : undefined;
   const [images, audio] = [targetOf(options.outH5), targetOf(outAudioH5)];
   const paths = listFiles(folder, VIDEO_EXTENSIONS, "--videos_dir");
   refuseReplacing(

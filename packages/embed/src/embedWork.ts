@@ -27,7 +27,12 @@ export interface EmbedPlan {
   readonly settings?: JournalSettings;
   /** What the inputs are called in the progress. */
   readonly unit: string;
+  /** Whether an input has a row for each of its faces, numbered, in place of one row. */
+  readonly allFaces?: boolean;
 }
+
+/** Where in its picture a face is, pixels: left, top, width, height. */
+export type Box = readonly [number, number, number, number];
 
 /** How the work on an output is begun. */
 export interface WorkOptions {
@@ -40,9 +45,11 @@ export interface WorkOptions {
 
 /** What became of an input. */
 interface EmbeddedRow {
-  /** [D], lent until the next call; undefined when the input has none, for the cause given. */
+  /** [D], or [faces · D]; lent until the next call; undefined when the input has none, for the cause given. */
   readonly embedding: Float32Array | undefined;
   readonly cause: string;
+  /** Of each face, where all of them are embedded. */
+  readonly boxes: readonly Box[];
 }
 
 /**
@@ -55,8 +62,8 @@ export interface EmbedWork {
   readonly inputs: readonly EmbedInput[];
   /** Those of them that are still to be embedded. */
   readonly pending: readonly EmbedInput[];
-  /** Keeps an embedding, [D], or the cause why the input can have none: then too it is not looked at again. */
-  keep(input: EmbedInput, found: Float32Array | string): void;
+  /** Keeps an embedding, [D], or those of its faces, or the cause why the input can have none: then too it is not looked at again. */
+  keep(input: EmbedInput, found: Float32Array | string, boxes?: readonly Box[]): void;
   /** Notes why an input failed: the next run tries it again. */
   fail(input: EmbedInput, cause: string): void;
   /** What became of an input that was kept or failed. */
@@ -75,7 +82,7 @@ export function beginWork(target: string, plan: EmbedPlan, options: WorkOptions)
   const { shard, onProgress } = options;
   const isMine = ({ path }: EmbedInput): boolean => shard === undefined || isInShard(path, shard);
   const inputs = plan.inputs.filter(isMine);
-  const journal = openJournal<{ readonly cause: string }>(
+  const journal = openJournal<{ readonly cause: string; readonly boxes?: readonly Box[] }>(
     target,
     { ...encoderSettings(plan.encoder), ...plan.settings, created_by: CREATED_BY },
     options.resume,
@@ -93,9 +100,10 @@ export function beginWork(target: string, plan: EmbedPlan, options: WorkOptions)
     plan,
     inputs,
     pending,
-    keep: ({ key }, found) => {
+    keep: ({ key }, found, boxes) => {
       const cause = typeof found === "string" ? found : causeOfRow(found);
-      journal.append(key, { cause }, typeof found === "string" || cause !== "" ? NONE : found);
+      const facts = boxes === undefined ? { cause } : { cause, boxes };
+      journal.append(key, facts, typeof found === "string" || cause !== "" ? NONE : found);
       step();
     },
     fail: ({ key }, cause) => {
@@ -103,9 +111,11 @@ export function beginWork(target: string, plan: EmbedPlan, options: WorkOptions)
       step();
     },
     rowOf: ({ key }) => {
-      if (!journal.has(key)) return { embedding: undefined, cause: failures.get(key) ?? "" };
+      if (!journal.has(key))
+        return { embedding: undefined, cause: failures.get(key) ?? "", boxes: [] };
       const { facts, numbers } = journal.read(key);
-      return { embedding: facts.cause === "" ? numbers : undefined, cause: facts.cause };
+      const { cause, boxes = [] } = facts;
+      return { embedding: cause === "" ? numbers : undefined, cause, boxes };
     },
     countDone: () => inputs.filter(({ key }) => journal.has(key)).length,
     close: (isDone) => journal.close(isDone),

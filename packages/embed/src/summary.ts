@@ -3,12 +3,17 @@ import type { Shard } from "@emotion-service/core/files/shard";
 import type { EncoderInfo } from "@emotion-service/core/hdf5/encoder";
 import type { Target } from "./writeEmbedded.ts";
 
-/** One line of the manifest: every input has one. */
+/** One line of the manifest: every input has one, or one a face. */
 export interface ManifestRow {
   readonly path: string;
   readonly label: string;
   readonly status: "ok" | "failed";
   readonly cause: string;
+  /** Of a face where all are embedded: its box in the picture, pixels. */
+  readonly x?: number;
+  readonly y?: number;
+  readonly width?: number;
+  readonly height?: number;
 }
 
 export interface EmbedSummary {
@@ -17,6 +22,7 @@ export interface EmbedSummary {
   readonly model: string;
   readonly dim: number;
   readonly inputs: number;
+  /** Rows. */
   readonly written: number;
   readonly failed: number;
   /** Inputs that an earlier run had finished. */
@@ -36,13 +42,14 @@ export function summarise(
   run: {
     readonly target: Target;
     readonly encoder: EncoderInfo;
+    readonly inputs: number;
     readonly resumed: number;
     readonly shard: Shard | undefined;
     /** Rows of each group. */
     readonly groups: readonly (readonly [string, number])[];
   },
 ): EmbedSummary {
-  const { target, encoder, resumed, shard, groups } = run;
+  const { target, encoder, inputs, resumed, shard, groups } = run;
   const failed = rows.filter(({ status }) => status === "failed");
   const written = rows.filter(({ status }) => status === "ok");
   return {
@@ -50,7 +57,7 @@ export function summarise(
     manifest: target.manifest,
     model: encoder.model,
     dim: encoder.dim,
-    inputs: rows.length,
+    inputs,
     written: written.length,
     failed: failed.length,
     resumed,
@@ -63,16 +70,19 @@ export function summarise(
 
 /** The summary as a person reads it. */
 export function formatSummary(summary: EmbedSummary): string {
+  const { written, inputs, failed } = summary;
+  const perInput = written === inputs - failed;
+  const count = perInput ? `${written} of ${inputs} embeddings` : `${written} embeddings of ${inputs} inputs`; // prettier-ignore
   const lines = [
     ...(summary.shard === null ? [] : [`shard ${summary.shard}`]),
-    `${summary.written} of ${summary.inputs} embeddings (${summary.model}, ${summary.dim} values each) written to ${summary.out_h5}`,
+    `${count} (${summary.model}, ${summary.dim} values each) written to ${summary.out_h5}`,
     `labels: ${listCounts(summary.labels)}`,
     `groups: ${listCounts(summary.groups)}`,
     `manifest: ${summary.manifest}`,
   ];
   if (summary.resumed > 0) lines.push(`done before, by an earlier run: ${summary.resumed}`);
-  if (summary.failed > 0) {
-    lines.push(`failed: ${summary.failed}`);
+  if (failed > 0) {
+    lines.push(`failed: ${failed}`);
     for (const [cause, count] of Object.entries(summary.causes))
       lines.push(`  ${count} × ${cause}`);
   }

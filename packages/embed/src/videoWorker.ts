@@ -12,7 +12,7 @@ export interface VideoSettings extends FaceSettings {
 
 /** What became of a video. */
 export interface VideoFaces {
-  /** The mean over its faces, [256]; undefined where none was found. */
+  /** The mean over its faces, [D]; undefined where none was found. */
   readonly embedding: Float32Array | undefined;
   readonly frames: number;
   /** Said when the encoder was loaded. */
@@ -20,9 +20,9 @@ export interface VideoFaces {
 }
 
 serveJobs<VideoSettings, string, VideoFaces>(
-  ({ folder, crop, fps }) => {
+  ({ folder, crop, trained, fps }) => {
     const notices: string[] = [];
-    const loading = loadFaceEncoder(crop, { onNotice: (line) => notices.push(line) });
+    const loading = loadFaceEncoder(crop, { trained, onNotice: (line) => notices.push(line) });
     return async (path) => {
       const face = await loading;
       const encoder: FrameEncoder = {

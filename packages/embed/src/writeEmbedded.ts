@@ -103,15 +103,18 @@ async function writeWork(
   { shard, signal }: EmbedRun,
 ): Promise<EmbedSummary> {
   const { plan, inputs } = work;
-  const rows = inputs.map((input) => manifestRow(input, work));
+  const rowsOf = inputs.map((input) => manifestRows(input, work));
+  const rows = rowsOf.flat();
   if (shard === undefined) refuseNoRows(rows);
   const failed = rows.filter(({ status }) => status === "failed").length;
   const all = plan.inputs.map(({ path }) => path);
   const attributes = { errors: failed, ...shardAttributes(shard, all) };
-  const groups = groupRows(work, rows, signal);
+  const groups = groupRows(work, rowsOf, signal);
   await writeEmbeddingGroups(staged.outH5, { encoder: plan.encoder, attributes }, groups);
-  writeCsv(staged.manifest, ["path", "label", "status", "cause"], rows);
+  const boxColumns = plan.allFaces === true ? BOX_COLUMNS : [];
+  writeCsv(staged.manifest, ["path", "label", "status", "cause", ...boxColumns], rows);
   return summarise(rows, {
+    inputs: inputs.length,
     target,
     encoder: plan.encoder,
     resumed: inputs.length - work.pending.length,
@@ -120,15 +123,26 @@ async function writeWork(
   });
 }
 
-function manifestRow(input: EmbedInput, work: EmbedWork): ManifestRow {
+/** Columns of the manifest where a row is a face: where it is in its picture, pixels. */
+const BOX_COLUMNS = ["x", "y", "width", "height"] as const;
+
+/** One row for an input, or one for each of its faces. */
+function manifestRows(input: EmbedInput, work: EmbedWork): ManifestRow[] {
   const { path, label } = input;
-  const { embedding, cause } = work.rowOf(input);
-  return {
-    path,
+  const { embedding, cause, boxes } = work.rowOf(input);
+  if (embedding === undefined)
+    return [{ path, label, status: "failed", cause: causeWithoutName(cause, path) }];
+  if (work.plan.allFaces !== true) return [{ path, label, status: "ok", cause: "" }];
+  return boxes.map(([x, y, width, height], i) => ({
+    path: `${path}#${String(i + 1).padStart(2, "0")}`, // in the order of the paths: 10 comes after 09
     label,
-    status: embedding === undefined ? "failed" : "ok",
-    cause: causeWithoutName(cause, path),
-  };
+    status: "ok",
+    cause: "",
+    x,
+    y,
+    width,
+    height,
+  }));
 }
 
 function refuseNoRows(rows: readonly ManifestRow[]): void {
@@ -144,25 +158,31 @@ function refuseNoRows(rows: readonly ManifestRow[]): void {
 /** The rows that were written, by their group. Which groups there are, all inputs say, those of other shards too. */
 function groupRows(
   work: EmbedWork,
-  rows: readonly ManifestRow[],
+  rowsOf: readonly (readonly ManifestRow[])[],
   signal: AbortSignal | undefined,
 ): Map<Split, EmbeddingGroup> {
   const split = splitOf(work.plan.inputs.map(({ path }) => path));
   const groups = new Map<Split, EmbeddingGroup>();
   for (const name of SPLITS) {
-    const members = work.inputs.filter(
-      ({ path }, i) => rows[i]?.status === "ok" && split(path) === name,
-    );
+    const members = work.inputs
+      .map((input, i) => ({ input, rows: rowsOf[i] ?? [] }))
+      .filter(({ input, rows }) => rows[0]?.status === "ok" && split(input.path) === name);
     if (members.length === 0) continue;
+    const rows = members.flatMap((member) => member.rows);
     groups.set(name, {
-      labels: members.map(({ label }) => label),
-      paths: members.map(({ path }) => path),
-      rows: embeddingsOf(members, work, signal),
+      labels: rows.map(({ label }) => label),
+      paths: rows.map(({ path }) => path),
+      rows: embeddingsOf(
+        members.map(({ input }) => input),
+        work,
+        signal,
+      ),
     });
   }
   return groups;
 }
 
+const NONE = new Float32Array(0);
 /** Rows between two chances for Ctrl-C. */
 const ROWS_A_TURN = 256;
 
@@ -171,9 +191,10 @@ async function* embeddingsOf(
   work: EmbedWork,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Float32Array, void, undefined> {
+  const { dim } = work.plan.encoder;
   for (const [i, input] of inputs.entries()) {
     if (i % ROWS_A_TURN === 0) await breathe(signal);
-    const { embedding } = work.rowOf(input);
-    if (embedding !== undefined) yield embedding;
+    const { embedding = NONE } = work.rowOf(input);
+    for (let at = 0; at < embedding.length; at += dim) yield embedding.subarray(at, at + dim);
   }
 }

@@ -89,6 +89,11 @@ describe("a run that kill -9 ended half way", () => {
       ["--images_dir", "faces", "--batch_size", "4", "--face_crop", "off"],
     ],
     [
+      "all faces of pictures",
+      (folder) => makeFaces(folder, 80),
+      ["--images_dir", "faces", "--batch_size", "4", "--face_crop", "off", "--faces", "all"],
+    ],
+    [
       "resnet18",
       (folder) => makeFaces(folder, 14),
       ["--images_dir", "faces", "--model", "resnet18", "--weights", "random", "--batch_size", "4"],

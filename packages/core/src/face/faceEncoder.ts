@@ -38,8 +38,8 @@ export interface FaceEncoder {
   readonly engine: FaceEngine;
   /** The aligned face of a picture, [112, 112, 3], the largest one; undefined where none is found (a normal case). */
   prepare(image: RgbImage, crop?: FaceCrop): Promise<RgbImage | undefined>;
-  /** All faces of a picture likewise, the largest first, and where they are. */
-  prepareAll(image: RgbImage): Promise<PreparedFace[]>;
+  /** The faces of a picture likewise, the largest first, and where they are; `most` of them, all unless said. */
+  prepareAll(image: RgbImage, most?: number): Promise<PreparedFace[]>;
   /** One embedding a face, [faces, dim] row-major. */
   embed(faces: readonly RgbImage[]): Promise<Float32Array>;
 }
@@ -79,12 +79,24 @@ export async function loadFaceEncoder(
     info: checkpoint === undefined ? faceEncoderInfo(crop) : faceCnnInfo(crop, checkpoint),
     engine: engine.name,
     prepare: async (image, rule = crop) => (await prepareFaces(nets, image, rule, 1))[0]?.face,
-    prepareAll: (image) => prepareFaces(nets, image, crop, Infinity),
+    prepareAll: (image, most = Infinity) => prepareFaces(nets, image, crop, most),
     embed:
       checkpoint === undefined
         ? (faces) => nets.expressionFeatures(faces)
         : await createFaceCnnEmbedder(engine, nets, checkpoint),
   };
+}
+
+/**
+ * What embeds faces, for files and models, without loading its networks.
+ * @throws UserError as {@link loadFaceEncoder}
+ */
+export function describeFaceEncoder(
+  crop: FaceCrop,
+  trained: TrainedModel | undefined,
+): EncoderInfo {
+  if (trained === undefined) return faceEncoderInfo(crop);
+  return faceCnnInfo(crop, readFaceCheckpoint(trained.folder, trained.flag));
 }
 
 /** What a trained face_cnn is, for files and models. */
