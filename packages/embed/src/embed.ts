@@ -1,14 +1,11 @@
 import { join } from "node:path";
-import type { Device } from "@emotion-service/core/devices";
 import { UserError } from "@emotion-service/core/errors";
 import {
   AUDIO_EXTENSIONS,
   IMAGE_EXTENSIONS,
-  extensionOf,
   listFiles,
 } from "@emotion-service/core/files/listFiles";
 import { refuseReplacing, withOutputs } from "@emotion-service/core/files/outputs";
-import type { OnnxSettings } from "@emotion-service/core/image/onnxEncoder";
 import type {
   PictureEncoder,
   PictureEncoderOptions,
@@ -16,7 +13,9 @@ import type {
 import { chooseModel, trainedAudio } from "./chooseModel.ts";
 import { embedPictures } from "./embedPictures.ts";
 import { type Embedded, embedAudioFeatures, embedAudioFiles, embedImages } from "./embedRows.ts";
+import { embedSounds } from "./embedSounds.ts";
 import { type EmbedVideosOptions, type VideoSummaries, embedVideos } from "./embedVideos.ts";
+import { isOnnx, pictureSettings, refuseOnnxFlags, soundSettings } from "./onnxFlags.ts";
 import { type EmbedSummary, filesOf, stageEmbeddings, targetOf } from "./writeEmbedded.ts";
 
 export interface EmbedOptions extends EmbedVideosOptions {
@@ -29,10 +28,6 @@ export interface EmbedOptions extends EmbedVideosOptions {
   readonly model: string;
   /** Of resnet18: a file, "random", or undefined for the published ones. Of audio_cnn: the folder of a trained one. */
   readonly weights: string | undefined;
-  /** What resnet18 or an .onnx file runs on. */
-  readonly device: Device;
-  /** What an .onnx file does not say of itself. */
-  readonly onnx: OnnxSettings;
   /** Where caches of weights lie is in the environment. */
   readonly env: PictureEncoderOptions["env"];
   readonly onNotice: (line: string) => void;
@@ -81,38 +76,49 @@ interface Input {
 
 /** Checks the input and the model against each other. */
 function chooseInput(options: EmbedOptions): Input {
-  const { imagesDir, audioH5, audioDir } = options;
-  if (imagesDir !== undefined) {
-    const model = isOnnx(options.model)
-      ? "onnx"
-      : chooseModel(options.model, ["face", "resnet18"], "pictures");
-    refuseNetworkFlags(options, model);
-    const paths = listFiles(imagesDir, IMAGE_EXTENSIONS, "--images_dir");
-    const run = model === "face" ? embedImages : embedByNetwork;
-    return {
-      files: [
-        ...(model === "onnx" ? [options.model] : []),
-        ...paths.map((path) => join(imagesDir, path)),
-      ],
-      run: () => run(imagesDir, paths, options),
-    };
-  }
-  const model = chooseModel(options.model, ["audio_stats", "audio_cnn"], "sound");
-  refuseNetworkFlags(options, model);
-  const trained = model === "audio_cnn" ? trainedAudio(options.weights) : undefined;
-  if (audioDir !== undefined) {
-    const paths = listFiles(audioDir, AUDIO_EXTENSIONS, "--audio_dir");
-    return {
-      files: paths.map((path) => join(audioDir, path)),
-      run: () => embedAudioFiles(audioDir, paths, trained, options),
-    };
-  }
-  const file = audioH5 ?? "";
-  return { files: [file], run: () => embedAudioFeatures(file, trained, options) };
+  const { imagesDir } = options;
+  return imagesDir === undefined ? chooseSound(options) : choosePictures(imagesDir, options);
 }
 
-function isOnnx(model: string): boolean {
-  return extensionOf(model) === ".onnx";
+function choosePictures(imagesDir: string, options: EmbedOptions): Input {
+  const model = isOnnx(options.model)
+    ? "onnx"
+    : chooseModel(options.model, ["face", "resnet18"], "pictures");
+  refuseNetworkFlags(options, model);
+  if (model === "onnx") pictureSettings(options.onnx); // contradictions come before any file
+  const paths = listFiles(imagesDir, IMAGE_EXTENSIONS, "--images_dir");
+  const run = model === "face" ? embedImages : embedByNetwork;
+  return {
+    files: [
+      ...(model === "onnx" ? [options.model] : []),
+      ...paths.map((path) => join(imagesDir, path)),
+    ],
+    run: () => run(imagesDir, paths, options),
+  };
+}
+
+function chooseSound(options: EmbedOptions): Input {
+  const { audioDir, audioH5 = "", device, model: file } = options;
+  const model = isOnnx(file) ? "onnx" : chooseModel(file, ["audio_stats", "audio_cnn"], "sound");
+  refuseNetworkFlags(options, model);
+  const trained = model === "audio_cnn" ? trainedAudio(options.weights) : undefined;
+  const network = isOnnx(file)
+    ? { file, flag: "--model", device, settings: soundSettings(options.onnx) }
+    : undefined;
+  const files = network === undefined ? [] : [file];
+  if (audioDir === undefined)
+    return {
+      files: [...files, audioH5],
+      run: () => embedAudioFeatures(audioH5, network ?? trained, options),
+    };
+  const paths = listFiles(audioDir, AUDIO_EXTENSIONS, "--audio_dir");
+  return {
+    files: [...files, ...paths.map((path) => join(audioDir, path))],
+    run: () =>
+      network === undefined
+        ? embedAudioFiles(audioDir, paths, trained, options)
+        : embedSounds(network, audioDir, paths, options),
+  };
 }
 
 /** A flag that a model does not heed must not look as if it did. */
@@ -123,13 +129,7 @@ function refuseNetworkFlags({ weights, device, onnx }: EmbedOptions, model: stri
     });
   if (weights !== undefined && model !== "resnet18" && model !== "audio_cnn")
     throw refused("--weights", "resnet18 or audio_cnn");
-  for (const [flag, value] of Object.entries({
-    "--input_size": onnx.inputSize,
-    "--mean": onnx.mean,
-    "--std": onnx.std,
-    "--output": onnx.output,
-  }))
-    if (value !== undefined && model !== "onnx") throw refused(flag, "FILE.onnx");
+  if (model !== "onnx") refuseOnnxFlags(onnx, model);
   const takesDevice = model === "resnet18" || model === "onnx";
   if (device !== "auto" && device !== "cpu" && !takesDevice)
     throw refused(`--device ${device}`, "resnet18 or an .onnx file");
@@ -154,7 +154,8 @@ async function loadNetwork(
 ): Promise<PictureEncoder> {
   if (isOnnx(options.model)) {
     const { loadOnnxEncoder } = await import("@emotion-service/core/image/onnxEncoder");
-    return loadOnnxEncoder(options.model, "--model", { ...options, settings: options.onnx });
+    const settings = pictureSettings(options.onnx);
+    return loadOnnxEncoder(options.model, "--model", { ...options, settings });
   }
   const { loadResnet18Encoder } = await import("@emotion-service/core/image/resnet18Encoder");
   return loadResnet18Encoder(options);

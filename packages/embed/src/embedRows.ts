@@ -1,4 +1,8 @@
-import { type TrainedAudio, loadAudioEncoder } from "@emotion-service/core/audio/audioEncoder";
+import {
+  type OnnxAudio,
+  type TrainedAudio,
+  loadAudioEncoder,
+} from "@emotion-service/core/audio/audioEncoder";
 import { DEFAULT_LOG_MEL, type LogMelConfig } from "@emotion-service/core/audio/logMelConfig";
 import type { OnProgress } from "@emotion-service/core/cli/progress";
 import { UserError, throwIfAborted } from "@emotion-service/core/errors";
@@ -40,7 +44,7 @@ export interface Embedded {
 }
 
 /** A clip of zeros has no voice: a missing modality, here as at prediction. */
-const SILENT = "silent: every sample is zero";
+export const SILENT = "silent: every sample is zero";
 
 /** Passes each line on once: every worker says the same. */
 function createTeller(onNotice: EmbedRun["onNotice"]): (lines: readonly string[]) => void {
@@ -166,7 +170,7 @@ export async function embedAudioFiles(
  */
 export async function embedAudioFeatures(
   file: string,
-  trained: TrainedAudio | undefined,
+  trained: TrainedAudio | OnnxAudio | undefined,
   options: EmbedRun,
 ): Promise<Embedded> {
   return readPreprocessedAudio(file, "--audio_h5", async ({ config, paths }, features) => {
@@ -177,7 +181,8 @@ export async function embedAudioFeatures(
       throwIfAborted(options.signal);
       const silent = cells.every((decibels) => decibels === 0);
       const embedding = silent ? undefined : await encoder.embed(cells, frames);
-      rows.push({ path, label, embedding, cause: silent ? SILENT : "" });
+      const cause = embedding === undefined ? SILENT : causeOfRow(embedding);
+      rows.push({ path, label, embedding: cause === "" ? embedding : undefined, cause });
       options.onProgress?.(rows.length, paths.length, "clips");
     }
     await encoder.dispose();

@@ -1,9 +1,12 @@
 import { join } from "node:path";
+import type { Device } from "@emotion-service/core/devices";
 import { UserError } from "@emotion-service/core/errors";
 import { VIDEO_EXTENSIONS, listFiles } from "@emotion-service/core/files/listFiles";
 import { refuseReplacing, withOutputs } from "@emotion-service/core/files/outputs";
 import { chooseModel, trainedAudio } from "./chooseModel.ts";
 import { type EmbedRun, embedAudioFiles, embedVideoFaces } from "./embedRows.ts";
+import { embedSounds } from "./embedSounds.ts";
+import { type OnnxFlags, isOnnx, refuseOnnxFlags, soundSettings } from "./onnxFlags.ts";
 import { type EmbedSummary, filesOf, stageEmbeddings, targetOf } from "./writeEmbedded.ts";
 
 /** What became of the faces and of the sound of the same videos. */
@@ -19,10 +22,13 @@ export interface EmbedVideosOptions extends EmbedRun {
   readonly outAudioH5: string | undefined;
   /** auto, face */
   readonly model: string;
-  /** Of the sound of videos: auto, audio_stats, audio_cnn */
+  /** Of the sound of videos: auto, audio_stats, audio_cnn, an .onnx file */
   readonly audioModel: string | undefined;
   /** Of audio_cnn: the folder of a trained one. */
   readonly weights: string | undefined;
+  /** What an .onnx file runs on, and what it does not say of itself. */
+  readonly device: Device;
+  readonly onnx: OnnxFlags;
   /** Frames of a video that are looked at, per second. */
   readonly fps: number;
   readonly manifestName: string | undefined;
@@ -47,21 +53,33 @@ export async function embedVideos(
       },
     );
   chooseModel(model, ["face"], "the pictures of videos");
-  const heard = chooseModel(audioModel, ["audio_stats", "audio_cnn"], "sound", "--audio_model");
+  const heard = isOnnx(audioModel)
+    ? "onnx"
+    : chooseModel(audioModel, ["audio_stats", "audio_cnn"], "sound", "--audio_model");
   if (weights !== undefined && heard !== "audio_cnn")
     throw new UserError("E_FLAG", `--weights: is for --audio_model audio_cnn, it is ${heard}`);
   const trained = heard === "audio_cnn" ? trainedAudio(weights) : undefined;
+  if (heard !== "onnx") refuseOnnxFlags(options.onnx, heard);
+  const network = {
+    file: audioModel,
+    flag: "--audio_model",
+    device: options.device,
+    settings: soundSettings(options.onnx),
+  };
   const [images, audio] = [targetOf(options.outH5), targetOf(outAudioH5)];
   const paths = listFiles(folder, VIDEO_EXTENSIONS, "--videos_dir");
   refuseReplacing(
     [...filesOf(images), ...filesOf(audio)],
-    paths.map((path) => join(folder, path)),
+    [...(heard === "onnx" ? [audioModel] : []), ...paths.map((path) => join(folder, path))],
   );
   return withOutputs(async (outputs) => {
     const writeImages = stageEmbeddings(outputs, images);
     const writeAudio = stageEmbeddings(outputs, audio);
     const faces = await embedVideoFaces(folder, paths, options.fps, options);
-    const sound = await embedAudioFiles(folder, paths, trained, options);
+    const sound =
+      heard === "onnx"
+        ? await embedSounds(network, folder, paths, options)
+        : await embedAudioFiles(folder, paths, trained, options);
     return { images: await writeImages(faces), audio: await writeAudio(sound) };
   });
 }

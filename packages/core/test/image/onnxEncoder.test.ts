@@ -1,6 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { loadOnnxEncoder, onnxSettingsOf } from "@emotion-service/core/image/onnxEncoder";
+import { loadOnnxEncoder } from "@emotion-service/core/image/onnxEncoder";
 import {
   DATA_TYPES,
   type DataType,
@@ -126,25 +126,33 @@ describe("loadOnnxEncoder", () => {
     const raw: OnnxValue = { name: "y", type: "float32", dims: ["batch", 3, 1, 1] };
     const open = { outputs: [raw, MEANS] };
     const file = meansNetwork(["batch", 3, "height", "width"], "float32", open);
-    const settings = { inputSize: 8, mean: [0.5, 0.25, 0], std: [0.5, 1, 2], output: "means" };
+    const settings = {
+      size: [8, 8],
+      mean: [0.5, 0.25, 0],
+      std: [0.5, 1, 2],
+      output: "means",
+    } as const;
     const encoder = await loadOnnxEncoder(file, "--model", { ...OPTIONS, settings });
     expect(encoder.input).toMatchObject({ width: 8, height: 8 });
-    expect(onnxSettingsOf(encoder.info.featureConfig)).toEqual(settings);
+    const { mean, std, size, output } = settings;
+    expect(JSON.parse(encoder.info.featureConfig)).toMatchObject({ normalisation: { mean, std }, size, output }); // prettier-ignore
     const [red, green, blue] = await encoder.embed([plain([255, 128, 3], 8, 8)]);
     expect(red).toBeCloseTo((1 - 0.5) / 0.5, 6);
     expect(green).toBeCloseTo((128 / 255 - 0.25) / 1, 6);
     expect(blue).toBeCloseTo(3 / 255 / 2, 6);
     const plainOne = await load(file);
     expect(plainOne.info.featureConfig).not.toEqual(encoder.info.featureConfig);
-    const again = onnxSettingsOf(plainOne.info.featureConfig);
-    const same = await loadOnnxEncoder(file, "--model", { ...OPTIONS, settings: again });
-    expect(same.info).toEqual(plainOne.info);
+    for (const { info } of [encoder, plainOne]) {
+      const { featureConfig } = info;
+      const again = await loadOnnxEncoder(file, "--weights", { ...OPTIONS, featureConfig });
+      expect(again.info).toEqual(info);
+    }
   });
 
   it.each([
     [
       "a size that the file does not take",
-      { inputSize: 5 },
+      { size: [5, 5] },
       "float32",
       /--input_size 5: [^]* takes pictures of 4 × 6 alone/,
     ],
@@ -223,8 +231,11 @@ describe("loadOnnxEncoder", () => {
       "float32",
       /must take one picture.*takes x \[batch,512\]/,
     ],
-    ["of grey pictures", ["batch", 1, 4, 4], "float32", /takes x \[batch,1,4,4\]/],
-    ["of another type", ["batch", 3, 4, 4], "float64", /takes x of type float64/],
+    ["of four channels", ["batch", 4, 4, 4], "float32", /takes x \[batch,4,4,4\]/],
+    ["of grey pictures without their scale", ["batch", 1, 4, 4], "float32", /grey pictures, for which no mean/], // prettier-ignore
+    ["of channels first or last", ["batch", 3, 4, 3], "float32", /does not tell where the channels are/], // prettier-ignore
+    ["of axes that are all open", ["batch", "c", "h", "w"], "float32", /does not tell where the channels are/], // prettier-ignore
+    ["of another type", ["batch", 3, 4, 4], "float64", /takes x \[batch,3,4,4\] float64/],
     ["of giants", ["batch", 3, 30_000, 30_000], "float32", /more than 268435456 values/],
   ])("refuses a network %s", async (_, dims, type, message) => {
     await expect(load(meansNetwork(dims, type))).rejects.toThrow(message);
