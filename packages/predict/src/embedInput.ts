@@ -128,7 +128,7 @@ async function loadSoundEncoder(
   const encoder = await loadAudioEncoder({ trained, config, onNotice });
   const actual = trained === undefined ? THIS_INSTALL.actual : `${trained.flag} ${trained.folder}`;
   requireSameEncoder(info, encoder.info, { ...THIS_INSTALL, actual });
-  return { embed: encoder.embed, input: { kind: "logmel", config } };
+  return { ...encoder, input: { kind: "logmel", config } };
 }
 
 const AUDIO_WEIGHTS = "--audio_weights";

@@ -46,9 +46,10 @@ interface Fitted {
 function waveform(
   samples: Float32Array,
   length: number,
-  { rank, steps: total = length, doNormalize }: Extract<OnnxSoundInput, { kind: "waveform" }>,
+  input: Extract<OnnxSoundInput, { kind: "waveform" }>,
 ): Fitted {
-  const { from, before, count } = centred(length, total);
+  const { rank, steps: total = length, doNormalize } = input;
+  const { from, before, count } = placed(length, total, input);
   const clip = samples.slice(from, from + count);
   const data = new Float32Array(total);
   data.set(doNormalize ? normalised(clip) : clip, before);
@@ -74,7 +75,7 @@ function logMel(
 ): Fitted {
   const { rank, layout, mean, std, steps: total = frames } = input;
   const { n_mels: mels } = input.config;
-  const { from, before, count } = centred(frames, total);
+  const { from, before, count } = placed(frames, total, input);
   const sounding = soundingFrames(features, frames, mels);
   const data = new Float32Array(mels * total).fill((-TOP_DB - mean) / std);
   const [bandStep, frameStep] = layout === "nct" ? [total, 1] : [1, mels];
@@ -93,12 +94,16 @@ function logMel(
   };
 }
 
-/** The middle of `length` steps where `total` are wanted, or all of them with padding on both sides: as --fixed_duration has it. */
-function centred(
+/**
+ * The middle of `length` steps where `total` are wanted, or all of them with padding on both sides, as --fixed_duration has it. With a
+ * mask the padding is behind them: Hugging Face's networks take nothing of a mask but its sum.
+ */
+function placed(
   length: number,
   total: number,
+  { mask }: OnnxSoundInput,
 ): { readonly from: number; readonly before: number; readonly count: number } {
   const from = Math.max(0, Math.floor((length - total) / 2));
-  const before = Math.max(0, Math.floor((total - length) / 2));
+  const before = mask === undefined ? Math.max(0, Math.floor((total - length) / 2)) : 0;
   return { from, before, count: Math.min(length, total) };
 }
