@@ -1,6 +1,12 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Dims, OnnxModel, OnnxNode, OnnxValue } from "../packages/core/src/onnx/model.ts";
+import type {
+  DataType,
+  Dims,
+  OnnxModel,
+  OnnxNode,
+  OnnxValue,
+} from "../packages/core/src/onnx/model.ts";
 import { writeOnnx } from "../packages/core/src/onnx/writeModel.ts";
 import { temporaryFolder } from "./command.ts";
 
@@ -95,4 +101,47 @@ export function bandsNetwork(
     metadata,
   };
   return onnxFile(network, folder);
+}
+
+export const POOL: OnnxNode = {
+  op: "GlobalAveragePool",
+  inputs: ["x"],
+  output: "y",
+  attributes: {},
+};
+export const FLATTEN: OnnxNode = { op: "Flatten", inputs: ["y"], output: "means", attributes: {} };
+export const MEANS: OnnxValue = { name: "means", type: "float32", dims: ["batch", 3] };
+
+/** A file whose network gives the mean of each channel of a picture [batch, 3, height, width]. */
+export function meansNetwork(
+  dims: Dims,
+  type: DataType = "float32",
+  {
+    nodes,
+    outputs,
+    metadata = {},
+  }: Partial<Pick<OnnxModel, "nodes" | "outputs" | "metadata">> = {},
+): string {
+  return onnxFile({
+    inputs: [{ name: "x", type, dims }],
+    outputs: outputs ?? [MEANS],
+    nodes: nodes ?? [POOL, FLATTEN],
+    metadata,
+  });
+}
+
+/** The mean of each channel, wherever these are. */
+export function meansOf(layout: "nchw" | "nhwc"): OnnxNode[] {
+  const axes = { ints: layout === "nchw" ? [2, 3] : [1, 2] };
+  const attributes = { axes, keepdims: { int: 0 } };
+  return [{ op: "ReduceMean", inputs: ["x"], output: "means", attributes }];
+}
+
+/** A picture of one colour. */
+export function plain(colour: readonly number[], width: number, height: number) {
+  return {
+    data: Uint8Array.from({ length: width * height * 3 }, (_, i) => colour[i % 3]!),
+    width,
+    height,
+  };
 }

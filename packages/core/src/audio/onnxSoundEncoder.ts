@@ -1,13 +1,7 @@
 import { UserError, causeOf } from "../errors.ts";
 import type { Device } from "../devices.ts";
 import { type EncoderInfo, stableJson } from "../hdf5/encoder.ts";
-import {
-  type EncoderFile,
-  hashOfEncoder,
-  outputOf,
-  readEncoderFile,
-  startEncoder,
-} from "../onnx/encoderFile.ts";
+import { hashOfEncoder, outputOf, readEncoderFile, startEncoder } from "../onnx/encoderFile.ts";
 import type { Session, SessionOutput } from "../onnx/session.ts";
 import { statedSettings } from "../onnx/statedSettings.ts";
 import type { LogMelConfig } from "./logMelConfig.ts";
@@ -39,9 +33,9 @@ export interface OnnxSoundOptions {
   readonly onNotice?: ((line: string) => void) | undefined;
 }
 
-/** Of the network's run on a clip. */
+/** An encoder that is ready to run; `file` is for the messages. */
 interface Network {
-  readonly file: EncoderFile;
+  readonly file: string;
   readonly session: Session;
   readonly input: OnnxSoundInput;
   readonly output: string;
@@ -63,7 +57,7 @@ export async function loadOnnxSoundEncoder(
   const settings = kept?.settings ?? given;
   const input = soundInputOf({ file, settings, stated, features: kept?.features ?? features });
   const output = outputOf(file, settings.output);
-  const network = { file, session: await startEncoder(file, device), input, output };
+  const network = { file: path, session: await startEncoder(file, device), input, output };
   const { dim, timeAxis } = await probe(network);
   const config = configOf(input, settings.output);
   if (stated !== undefined && stated.sources.size > 0)
@@ -170,7 +164,7 @@ async function probe(
   if (isSequence) return { dim: shape[1 - timeAxis] ?? 0, timeAxis };
   throw new UserError(
     "E_LAYOUT",
-    `${file.path}: its output ${output} must be [batch,values] or [batch,time,values], is ${shapes.map((each) => `[1,${each.join(",")}]`).join(" and ")} for ${lengths.join(" and ")} ${unitOf(input)}`,
+    `${file}: its output ${output} must be [batch,values] or [batch,time,values], is ${shapes.map((each) => `[1,${each.join(",")}]`).join(" and ")} for ${lengths.join(" and ")} ${unitOf(input)}`,
     { hint: "name another with --output, or export the encoder with its embedding" },
   );
 }
@@ -197,7 +191,7 @@ async function run(
   const outputs = await session.run(inputs, [output]).catch((error: unknown) => {
     throw new UserError(
       code,
-      `${file.path}: does not run on a clip of ${steps} ${unitOf(input)} (${causeOf(error)})`,
+      `${file}: does not run on a clip of ${steps} ${unitOf(input)} (${causeOf(error)})`,
       { hint: "export it for clips of any length (in PyTorch, dynamic_shapes)", cause: error },
     );
   });

@@ -5,7 +5,6 @@ import {
   DATA_TYPES,
   type DataType,
   type Dims,
-  type OnnxModel,
   type OnnxNode,
   type OnnxValue,
 } from "@emotion-service/core/onnx/model";
@@ -14,32 +13,17 @@ import { writeOnnx } from "@emotion-service/core/onnx/writeModel";
 import { PbfWriter } from "pbf";
 import { describe, expect, it } from "vitest";
 import { temporaryFolder } from "../../../../test/command.ts";
-
-const POOL: OnnxNode = { op: "GlobalAveragePool", inputs: ["x"], output: "y", attributes: {} };
-const FLATTEN: OnnxNode = { op: "Flatten", inputs: ["y"], output: "means", attributes: {} };
-const MEANS: OnnxValue = { name: "means", type: "float32", dims: ["batch", 3] };
-
-/** A file whose network gives the mean of each channel of a picture [batch, 3, height, width]. */
-function meansNetwork(
-  dims: Dims,
-  type: DataType = "float32",
-  { nodes, outputs }: Partial<Pick<OnnxModel, "nodes" | "outputs">> = {},
-): string {
-  return written(
-    writeOnnx({
-      name: "means",
-      producer: "test",
-      inputs: [{ name: "x", type, dims }],
-      outputs: outputs ?? [MEANS],
-      nodes: nodes ?? [POOL, FLATTEN],
-      constants: [],
-      metadata: {},
-    }),
-  );
-}
+import {
+  FLATTEN,
+  MEANS,
+  POOL,
+  meansNetwork,
+  meansOf,
+  plain,
+} from "../../../../test/onnxNetworks.ts";
 
 function written(bytes: Uint8Array): string {
-  const file = join(temporaryFolder(), "means.onnx");
+  const file = join(temporaryFolder(), "network.onnx");
   writeFileSync(file, bytes);
   return file;
 }
@@ -78,15 +62,6 @@ function writeWeight(location: string, graph: PbfWriter): void {
 
 const OPTIONS = { device: "auto", faceCrop: "off" } as const;
 const load = (file: string) => loadOnnxEncoder(file, "--model", OPTIONS);
-
-/** A picture of one colour. */
-function plain(colour: readonly number[], width: number, height: number) {
-  return {
-    data: Uint8Array.from({ length: width * height * 3 }, (_, i) => colour[i % 3]!),
-    width,
-    height,
-  };
-}
 
 const COLOURS = [[0, 0, 0], [255, 128, 3], [10, 20, 30]]; // prettier-ignore
 /** torchvision's Normalize on ToTensor. */
@@ -169,6 +144,41 @@ describe("loadOnnxEncoder", () => {
     await expect(loading).rejects.toMatchObject({ message: expect.stringMatching(message) });
   });
 
+  it.each<[string, Dims, "nchw" | "nhwc"]>([
+    ["channels that could be either axis", ["batch", 3, 4, 3], "nchw"],
+    ["the same, the other way", ["batch", 3, 4, 3], "nhwc"],
+    ["axes that are all open", ["batch", "a", "b", "c"], "nhwc"],
+  ])("takes --layout for %s, and keeps it", async (_, dims, layout) => {
+    const file = meansNetwork(dims, "float32", { nodes: meansOf(layout) });
+    const size = layout === "nchw" ? ([4, 3] as const) : ([3, 4] as const);
+    const settings = { layout, size: typeof dims[1] === "string" ? size : undefined };
+    const encoder = await loadOnnxEncoder(file, "--model", { ...OPTIONS, settings });
+    expect(encoder.input).toMatchObject({ height: size[0], width: size[1] });
+    const means = await encoder.embed([plain(COLOURS[1]!, size[1], size[0])]);
+    for (const [i, mean] of means.entries()) expect(mean).toBeCloseTo(EXPECTED[3 + i]!, 5);
+    const { featureConfig } = encoder.info;
+    const again = await loadOnnxEncoder(file, "--weights", { ...OPTIONS, featureConfig });
+    expect(again.info).toEqual(encoder.info);
+  });
+
+  it("refuses a layout that contradicts the shape", async () => {
+    const file = meansNetwork(["batch", 3, 4, 6]);
+    const loading = loadOnnxEncoder(file, "--model", { ...OPTIONS, settings: { layout: "nhwc" } });
+    await expect(loading).rejects.toThrow(/--layout nhwc: .* has 6 there, and not 3 or 1 channels/);
+  });
+
+  it("makes pictures grey as Pillow does, for one channel", async () => {
+    const output = { name: "means", type: "float32", dims: ["batch", 1] } as const;
+    const file = meansNetwork(["batch", 1, 4, 6], "float32", { outputs: [output] });
+    const settings = { mean: [0], std: [1 / 255] };
+    const encoder = await loadOnnxEncoder(file, "--model", { ...OPTIONS, settings });
+    const levels = await encoder.embed(COLOURS.map((colour) => plain(colour, 6, 4)));
+    // Image.new("RGB", (1, 1), colour).convert("L").getpixel((0, 0)) of Pillow 12.3, a level each
+    expect([...levels]).toEqual([0, 152, 18]);
+    const three = loadOnnxEncoder(file, "--model", { ...OPTIONS, settings: { ...settings, mean: [0, 0, 0] } }); // prettier-ignore
+    await expect(three).rejects.toThrow(/--mean: .*grey pictures, must be one number, has 3/);
+  });
+
   it("takes the first output, whatever the others are", async () => {
     const whole = { name: "whole", type: "int64", dims: ["batch", 3] } as const;
     const to = { int: DATA_TYPES.int64 };
@@ -179,7 +189,7 @@ describe("loadOnnxEncoder", () => {
     await encoder.dispose();
     await expect(
       load(meansNetwork(["batch", 3, 4, 4], "float32", { ...both, outputs: [whole, MEANS] })),
-    ).rejects.toThrow(/means\.onnx: its first output, whole, must be float32, is int64/);
+    ).rejects.toThrow(/network\.onnx: its first output, whole, must be float32, is int64/);
   });
 
   it.each<[string, OnnxNode, RegExp]>([
