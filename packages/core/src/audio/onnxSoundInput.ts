@@ -68,12 +68,9 @@ interface Context {
 /** @throws UserError E_LAYOUT for a file that takes no sound, or when it does not tell how and nothing else does */
 export function soundInputOf(context: Context): OnnxSoundInput {
   const { file } = context;
-  const [first, second, ...others] = file.info.inputs;
-  const mask = second && maskOf(second);
-  if (first === undefined || others.length > 0 || (second !== undefined && mask === undefined))
-    throw notSound(file);
-  const { name, type, dims } = first;
-  const kind = kindOf(context, dims.slice(1));
+  const { mask, clip } = inputsOf(file);
+  const { name, type, dims } = clip;
+  const kind = kindOf(context, dims);
   const batch = dims.length === 1 ? 1 : (knownSize(dims[0]) ?? 1);
   if (type !== "float32" || batch !== 1) throw notSound(file);
   const common = { name, rank: dims.length, mask };
@@ -84,15 +81,24 @@ export function soundInputOf(context: Context): OnnxSoundInput {
     : { ...common, ...logMelInput(context, [before, last]) };
 }
 
-function maskOf({ name, type, dims }: OnnxInfoValue): OnnxSoundInput["mask"] {
-  const isMask = name === MASK && dims.length === 2 && (type === "int64" || type === "int32");
-  return isMask ? { name, type } : undefined;
+function inputsOf(file: EncoderFile): {
+  readonly clip: OnnxInfoValue;
+  readonly mask: OnnxSoundInput["mask"];
+} {
+  const masks = file.info.inputs.flatMap(maskOf);
+  const [clip, ...others] = file.info.inputs.filter(({ name }) => name !== masks[0]?.name);
+  if (clip === undefined || others.length > 0) throw notSound(file);
+  return { clip, mask: masks[0] };
 }
 
-/** @param axes those behind the batch */
-function kindOf({ file, settings }: Context, axes: readonly (number | string)[]): AudioInput {
+function maskOf({ name, type, dims }: OnnxInfoValue): NonNullable<OnnxSoundInput["mask"]>[] {
+  const isMask = name === MASK && dims.length === 2 && (type === "int64" || type === "int32");
+  return isMask ? [{ name, type }] : [];
+}
+
+function kindOf({ file, settings }: Context, dims: OnnxInfoValue["dims"]): AudioInput {
   const told = settings.audioInput;
-  const { dims = [] } = file.info.inputs[0] ?? {};
+  const axes = dims.slice(1);
   const [first, second] = axes.map(knownSize);
   const possible: Readonly<Record<AudioInput, boolean>> = {
     waveform: dims.length === 1 || axes.length === 1 || (axes.length === 2 && (first ?? 1) === 1),
