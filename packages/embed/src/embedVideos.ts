@@ -6,7 +6,7 @@ import { refuseReplacing, withOutputs } from "@emotion-service/core/files/output
 import { chooseModel, trainedAudio } from "./chooseModel.ts";
 import { type EmbedRun, embedAudioFiles, embedVideoFaces } from "./embedRows.ts";
 import { embedSounds } from "./embedSounds.ts";
-import { type OnnxFlags, isOnnx, refuseOnnxFlags, soundSettings } from "./onnxFlags.ts";
+import { type OnnxFlags, isOnnx, videoSoundSettings } from "./onnxFlags.ts";
 import { type EmbedSummary, filesOf, stageEmbeddings, targetOf } from "./writeEmbedded.ts";
 
 /** What became of the faces and of the sound of the same videos. */
@@ -59,12 +59,11 @@ export async function embedVideos(
   if (weights !== undefined && heard !== "audio_cnn")
     throw new UserError("E_FLAG", `--weights: is for --audio_model audio_cnn, it is ${heard}`);
   const trained = heard === "audio_cnn" ? trainedAudio(weights) : undefined;
-  if (heard !== "onnx") refuseOnnxFlags(options.onnx, heard);
   const network = {
     file: audioModel,
     flag: "--audio_model",
     device: options.device,
-    settings: soundSettings(options.onnx),
+    settings: videoSoundSettings(options.onnx, { pictures: "face", sound: heard }),
   };
   const [images, audio] = [targetOf(options.outH5), targetOf(outAudioH5)];
   const paths = listFiles(folder, VIDEO_EXTENSIONS, "--videos_dir");

@@ -26,21 +26,29 @@ export function isOnnx(model: string): boolean {
 
 /** A flag that a model does not heed must not look as if it did. */
 export function refuseOnnxFlags(flags: OnnxFlags, model: string): void {
-  for (const [flag, value] of flagsGiven(flags))
-    if (value !== undefined)
-      throw new UserError("E_FLAG", `${flag}: is for --model FILE.onnx, the model is ${model}`, {
-        hint: "leave the flag out, or name that model",
-      });
+  refuseGiven({ ...pictureFlags(flags), ...soundFlags(flags) }, unless("--model", model));
+}
+
+/**
+ * Videos have a model for their pictures and one for their sound: flags that either kind of file has are for the pictures.
+ * @throws UserError E_FLAG for flags that neither model heeds
+ */
+export function videoSoundSettings(
+  flags: OnnxFlags,
+  models: { readonly pictures: string; readonly sound: string },
+): OnnxSoundSettings {
+  if (models.pictures !== "onnx")
+    refuseGiven(pictureFlags(flags), unless("--model", models.pictures));
+  if (models.sound !== "onnx")
+    refuseGiven(soundFlags(flags), unless("--audio_model", models.sound));
+  const { sr, audioInput } = flags;
+  return { sr, audioInput, doNormalize: isOn(flags.doNormalize) };
 }
 
 /** @throws UserError E_FLAG for flags that are for sound */
 export function pictureSettings(flags: OnnxFlags): OnnxSettings {
-  const { inputSize, mean, std, layout, output, sr, audioInput, doNormalize } = flags;
-  refuseGiven("pictures", {
-    "--sr": sr,
-    "--audio_input": audioInput,
-    "--do_normalize": doNormalize,
-  });
+  const { inputSize, mean, std, layout, output } = flags;
+  refuseGiven(soundFlags(flags), "is not for an .onnx file that takes pictures");
   if (layout === "nct" || layout === "ntc") throw otherLayout(layout, "pictures", "nchw or nhwc");
   const size = inputSize === undefined ? undefined : ([inputSize, inputSize] as const);
   return { size, mean, std, layout, output };
@@ -48,8 +56,8 @@ export function pictureSettings(flags: OnnxFlags): OnnxSettings {
 
 /** @throws UserError E_FLAG for flags that are for pictures */
 export function soundSettings(flags: OnnxFlags): OnnxSoundSettings {
-  const { inputSize, mean, std, layout, output, sr, audioInput, doNormalize } = flags;
-  refuseGiven("sound", { "--input_size": inputSize });
+  const { inputSize, mean, std, layout, output, sr, audioInput } = flags;
+  refuseGiven({ "--input_size": inputSize }, "is not for an .onnx file that takes sound");
   if (layout === "nchw" || layout === "nhwc") throw otherLayout(layout, "sound", "nct or ntc");
   for (const [flag, values] of Object.entries({ "--mean": mean, "--std": std }))
     if ((values?.length ?? 1) !== 1)
@@ -67,28 +75,40 @@ export function soundSettings(flags: OnnxFlags): OnnxSoundSettings {
     output,
     mean: mean?.[0],
     std: std?.[0],
-    doNormalize: doNormalize === undefined ? undefined : doNormalize === "on",
+    doNormalize: isOn(flags.doNormalize),
   };
 }
 
-function flagsGiven(flags: OnnxFlags): [flag: string, value: unknown][] {
-  return Object.entries({
-    "--input_size": flags.inputSize,
-    "--mean": flags.mean,
-    "--std": flags.std,
-    "--layout": flags.layout,
-    "--output": flags.output,
-    "--sr": flags.sr,
-    "--audio_input": flags.audioInput,
-    "--do_normalize": flags.doNormalize,
-  });
+function isOn(rule: OnnxFlags["doNormalize"]): boolean | undefined {
+  return rule === undefined ? undefined : rule === "on";
 }
 
-function refuseGiven(input: string, flags: Readonly<Record<string, unknown>>): void {
+type Given = Readonly<Record<string, unknown>>;
+
+/** Those of pictures, some of which sound has too. */
+function pictureFlags({ inputSize, mean, std, layout, output }: OnnxFlags): Given {
+  return {
+    "--input_size": inputSize,
+    "--mean": mean,
+    "--std": std,
+    "--layout": layout,
+    "--output": output,
+  };
+}
+
+function soundFlags({ sr, audioInput, doNormalize }: OnnxFlags): Given {
+  return { "--sr": sr, "--audio_input": audioInput, "--do_normalize": doNormalize };
+}
+
+function unless(flag: string, model: string): string {
+  return `is for ${flag} FILE.onnx, the model is ${model}`;
+}
+
+function refuseGiven(flags: Given, reason: string): void {
   for (const [flag, value] of Object.entries(flags))
     if (value !== undefined)
-      throw new UserError("E_FLAG", `${flag}: is not for an .onnx file that takes ${input}`, {
-        hint: "leave the flag out",
+      throw new UserError("E_FLAG", `${flag}: ${reason}`, {
+        hint: "leave the flag out, or name such a model",
       });
 }
 

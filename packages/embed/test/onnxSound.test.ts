@@ -153,7 +153,12 @@ describe("refused", () => {
     [
       ["--videos_dir", "v", "--out_h5", "new.h5", "--out_audio_h5", "b.h5", "--do_normalize", "on"],
       2,
-      /--do_normalize: is for --model FILE\.onnx/,
+      /--do_normalize: is for --audio_model FILE\.onnx, the model is audio_stats/,
+    ],
+    [
+      ["--videos_dir", "v", "--out_h5", "new.h5", "--out_audio_h5", "b.h5", "--audio_model", "network.onnx", "--mean", "0"], // prettier-ignore
+      2,
+      /--mean: is for --model FILE\.onnx, the model is face/,
     ],
     [
       ["--audio_h5", "none.h5", "--model", "network.onnx", "--out_h5", "new.h5"],
