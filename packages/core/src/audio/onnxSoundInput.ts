@@ -2,11 +2,10 @@ import { UserError, causeOf } from "../errors.ts";
 import { type EncoderFile, inputsAsText, knownSize } from "../onnx/encoderFile.ts";
 import type { OnnxInfoValue } from "../onnx/readInfo.ts";
 import type { StatedSettings } from "../onnx/statedSettings.ts";
-import { DEFAULT_LOG_MEL, type LogMelConfig, fixedFrames } from "./logMelConfig.ts";
+import { DEFAULT_LOG_MEL, type LogMelConfig, PAD_MODES, fixedFrames } from "./logMelConfig.ts";
 
-export const AUDIO_INPUTS = ["waveform", "logmel"] as const;
-export type AudioInput = (typeof AUDIO_INPUTS)[number];
-export const LOG_MEL_LAYOUTS = ["nct", "ntc"] as const;
+export type AudioInput = "waveform" | "logmel";
+const LOG_MEL_LAYOUTS = ["nct", "ntc"] as const;
 type Layout = (typeof LOG_MEL_LAYOUTS)[number];
 
 /** What a file may not say of its encoder; what its input's shape does say, a setting may not contradict. */
@@ -198,11 +197,14 @@ function lasting(frames: number | undefined, config: LogMelConfig): LogMelConfig
 function parseConfig(json: string | undefined, path: string): LogMelConfig | undefined {
   if (json === undefined) return undefined;
   try {
-    const config = JSON.parse(json) as Partial<LogMelConfig>;
-    for (const [key, usual] of Object.entries(DEFAULT_LOG_MEL))
-      if (typeof config[key as keyof LogMelConfig] !== typeof usual)
-        throw new Error(`${key} is missing`);
-    return config as LogMelConfig;
+    const config = JSON.parse(json) as LogMelConfig;
+    const { sr, n_fft, hop_length, n_mels, fixed_duration, top_db, pad_mode } = config;
+    for (const [name, value] of Object.entries({ sr, n_fft, hop_length, n_mels }))
+      if (!Number.isInteger(value) || value <= 0) throw new Error(`${name} is ${value}`);
+    for (const [name, value] of Object.entries({ fixed_duration, top_db }))
+      if (!Number.isFinite(value) || value < 0) throw new Error(`${name} is ${value}`);
+    if (!PAD_MODES.includes(pad_mode)) throw new Error(`pad_mode is ${pad_mode}`);
+    return { sr, n_fft, hop_length, n_mels, fixed_duration, top_db, pad_mode };
   } catch (error) {
     throw new UserError(
       "E_LAYOUT",

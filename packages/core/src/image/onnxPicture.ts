@@ -12,7 +12,7 @@ const MOST_VALUES = 2 ** 28;
 /** Levels of a colour. */
 const LEVELS = 256;
 
-export const PICTURE_LAYOUTS = ["nchw", "nhwc"] as const;
+const PICTURE_LAYOUTS = ["nchw", "nhwc"] as const;
 type Layout = (typeof PICTURE_LAYOUTS)[number];
 
 /** What a file may not say of its encoder; what its input's shape does say, a setting may not contradict. */
@@ -161,9 +161,11 @@ function normalisationOf(
     );
   if (mean === undefined && std === undefined) return "imagenet";
   const byChannel = (flag: string, values: readonly number[]): readonly number[] => {
+    if (!values.every((value) => Number.isFinite(value) && (flag === "--mean" || value > 0)))
+      throw new UserError("E_LAYOUT", `${path}: the preprocessor_config.json beside it has ${values.join(",")} for ${flag}`, { hint: `give ${flag}, which goes before it` }); // prettier-ignore
     if (values.length === channels) return values;
     if (values.length === 1) return Array.from({ length: channels }, () => values[0]!);
-    throw new UserError("E_LAYOUT", `${flag}: ${path} takes grey pictures, must be one number, has ${values.length}`, { hint: `give ${flag} one number` }); // prettier-ignore
+    throw new UserError("E_LAYOUT", `${flag}: ${path} takes ${channels === 1 ? "grey pictures, must be one number" : "colours, must be three numbers or one"}, has ${values.length}`, { hint: `give ${flag} so many` }); // prettier-ignore
   };
   return {
     mean: byChannel("--mean", mean ?? IMAGENET_MEAN),

@@ -42,86 +42,49 @@ const PIXEL_RANGES: Readonly<Record<string, { readonly mean: number; readonly st
 const PIXEL_FORMATS: Readonly<Record<string, boolean>> = { gray8: false, rgb8: false, bgr8: true };
 
 export function statedSettings(file: EncoderFile): StatedSettings {
-  const metadata = new Map(
-    Object.entries(file.info.metadata).map(([key, value]) => [key.toLowerCase(), value]),
-  );
   const beside = readBeside(file.path);
-  const sources = new Set<string>();
-  /** The value of the first of these keys in the metadata; else what stands in the file beside it. */
-  const read = <T>(
-    { keys, flag, rule }: { readonly keys: readonly string[]; flag: string; rule: string },
-    parse: (text: string) => T | undefined,
-    other: () => T | undefined,
-  ): T | undefined => {
-    const key = keys.find((name) => metadata.has(name.toLowerCase()));
-    if (key === undefined) {
-      const value = other();
-      if (value !== undefined) sources.add(BESIDE);
-      return value;
-    }
-    const text = metadata.get(key.toLowerCase()) ?? "";
-    const value = parse(text);
-    if (value === undefined)
-      throw new UserError(
-        "E_LAYOUT",
-        `${file.path}: its metadata '${key}' must be ${rule}, is '${text}'`,
-        { hint: `give ${flag}, which goes before it` },
-      );
-    sources.add("metadata");
-    return value;
-  };
+  const { read, sources } = createReader(file);
   const scale = (which: "mean" | "std"): readonly number[] | undefined =>
-    read(
-      { keys: [which], flag: `--${which}`, rule: SCALE_RULES[which] },
-      (text) => parseScale(text, which),
-      () => scaleBeside(beside, which),
-    ) ??
-    read(
-      { keys: ["Image.NominalPixelRange"], flag: "--mean and --std", rule: "one that ONNX names" },
-      (text) => PIXEL_RANGES[text.toLowerCase()] && [PIXEL_RANGES[text.toLowerCase()]![which]],
-      nothing,
-    );
+    read([which], `--${which}`, SCALE_RULES[which], (text) => parseScale(text, which), scaleBeside(beside, which)) ?? // prettier-ignore
+    read(["Image.NominalPixelRange"], "--mean and --std", "one that ONNX names", (text) => rangeOf(text, which)); // prettier-ignore
   return {
     size: () =>
       read(
-        { keys: ["input_size"], flag: "--input_size", rule: "pixels: a side, or height, width" },
+        ["input_size"],
+        "--input_size",
+        "pixels: a side, or height, width",
         parseSize,
-        () => sizeBeside(beside),
+        sizeBeside(beside),
       ),
     mean: () => scale("mean"),
     std: () => scale("std"),
     decibels: (which) =>
-      read(
-        { keys: [which], flag: `--${which}`, rule: "one number, dB" },
-        (text) => parseNumbers(text, 1)?.[0],
-        nothing,
-      ),
-    layout: () =>
-      read(
-        { keys: ["layout"], flag: "--layout", rule: "nchw, nhwc, nct or ntc" },
-        parseLayout,
-        nothing,
-      ),
+      read([which], `--${which}`, "one number, dB", (text) => parseDecibels(text, which)),
+    layout: () => read(["layout"], "--layout", "nchw, nhwc, nct or ntc", parseLayout),
     isBgr: () =>
       read(
-        { keys: ["Image.BitmapPixelFormat"], flag: "another file", rule: "Gray8, Rgb8 or Bgr8" },
+        ["Image.BitmapPixelFormat"],
+        "a file that says so",
+        "Gray8, Rgb8 or Bgr8",
         (text) => PIXEL_FORMATS[text.toLowerCase()],
-        nothing,
       ),
     sampleRateHz: () =>
       read(
-        { keys: ["sampling_rate", "sample_rate"], flag: "--sr", rule: "hertz" },
-        (text) => parseNumbers(text, 1)?.[0],
-        () => (typeof beside["sampling_rate"] === "number" ? beside["sampling_rate"] : undefined),
+        ["sampling_rate", "sample_rate"],
+        "--sr",
+        "hertz, from 1000 to 384000",
+        parseRate,
+        parseRate(String(beside["sampling_rate"])),
       ),
     doNormalize: () =>
       read(
-        { keys: ["do_normalize"], flag: "--do_normalize", rule: "true or false" },
-        (text) => ({ true: true, "1": true, false: false, "0": false })[text.toLowerCase()],
-        () => (typeof beside["do_normalize"] === "boolean" ? beside["do_normalize"] : undefined),
+        ["do_normalize"],
+        "--do_normalize",
+        "true or false",
+        parseBoolean,
+        parseBoolean(String(beside["do_normalize"])),
       ),
-    featureConfig: () =>
-      read({ keys: ["feature_config"], flag: "", rule: "" }, (text) => text, nothing),
+    featureConfig: () => read(["feature_config"], "", "", (text) => text),
     featureExtractor: () => {
       const name = beside["feature_extractor_type"];
       return typeof name === "string" ? name : undefined;
@@ -130,14 +93,40 @@ export function statedSettings(file: EncoderFile): StatedSettings {
   };
 }
 
+/**
+ * What reads a value of the metadata by the first of its keys that is there; else it is what stands in the file beside it. `flag` and
+ * `rule` are for the message where the text is not understood.
+ */
+function createReader({ path, info }: EncoderFile) {
+  const metadata = new Map(
+    Object.entries(info.metadata).map(([key, value]) => [key.toLowerCase(), value]),
+  );
+  const sources = new Set<string>();
+  const read = <T>(
+    keys: readonly string[],
+    flag: string,
+    rule: string,
+    parse: (text: string) => T | undefined,
+    other?: T,
+  ): T | undefined => {
+    const key = keys.find((name) => metadata.has(name.toLowerCase()));
+    if (key === undefined) {
+      if (other !== undefined) sources.add(BESIDE);
+      return other;
+    }
+    const text = metadata.get(key.toLowerCase()) ?? "";
+    const value = parse(text);
+    sources.add("metadata");
+    if (value !== undefined) return value;
+    throw new UserError("E_LAYOUT", `${path}: its metadata '${key}' must be ${rule}, is '${text}'`, { hint: `give ${flag}, which goes before it` }); // prettier-ignore
+  };
+  return { read, sources };
+}
+
 const SCALE_RULES = {
   mean: "one number or three of [0, 1], of pixels in [0, 1]",
   std: "one number or three above 0, up to 1, of pixels in [0, 1]",
 };
-
-function nothing(): undefined {
-  return undefined;
-}
 
 /** "[0.5, 0.5, 0.5]", "(1, 3)", "0.5 0.5" → numbers */
 function parseNumbers(text: string, ...counts: readonly number[]): number[] | undefined {
@@ -152,6 +141,25 @@ function parseScale(text: string, which: "mean" | "std"): number[] | undefined {
     value <= 1 && (which === "mean" ? value >= 0 : value > 0);
   const numbers = parseNumbers(text, 1, 3);
   return numbers?.every(isOne) === true ? numbers : undefined;
+}
+
+function parseDecibels(text: string, which: "mean" | "std"): number | undefined {
+  const value = parseNumbers(text, 1)?.[0];
+  return value !== undefined && (which === "mean" || value > 0) ? value : undefined;
+}
+
+function rangeOf(text: string, which: "mean" | "std"): readonly number[] | undefined {
+  const range = PIXEL_RANGES[text.toLowerCase()];
+  return range && [range[which]];
+}
+
+function parseRate(text: string): number | undefined {
+  const rate = Number(text);
+  return Number.isInteger(rate) && rate >= 1000 && rate <= 384_000 ? rate : undefined;
+}
+
+function parseBoolean(text: string): boolean | undefined {
+  return { true: true, "1": true, false: false, "0": false }[text.toLowerCase()];
 }
 
 /** "224", "224,112" or, as timm has it, "3,224,112": with the channels first. */
@@ -183,20 +191,17 @@ function readBeside(file: string): Beside {
 
 /** image_mean and image_std are of levels times rescale_factor, 1 / 255 as a rule. */
 function scaleBeside(beside: Beside, which: "mean" | "std"): readonly number[] | undefined {
-  if (beside["image_processor_type"] === undefined && beside["image_mean"] === undefined)
-    return undefined;
-  const { do_rescale: isRescaled = true, rescale_factor: factor = 1 / 255 } = beside;
+  const { image_mean: hasMean, do_rescale: isRescaled = true, rescale_factor: factor = 1 / 255 } = beside; // prettier-ignore
+  if (hasMean === undefined) return undefined;
   const unit = 255 * (isRescaled === true ? Number(factor) : 1);
   const given =
     beside["do_normalize"] === false ? { mean: 0, std: 1 }[which] : beside[`image_${which}`];
-  const values = (Array.isArray(given) ? given : [given]).map((value) => Number(value) / unit);
-  return [1, 3].includes(values.length) && values.every(Number.isFinite) ? values : undefined;
+  return (Array.isArray(given) ? given : [given]).map((value) => Number(value) / unit);
 }
 
 /** The size of what goes in: of the crop where there is one. */
 function sizeBeside(beside: Beside): readonly [number, number] | undefined {
   const size = beside["do_center_crop"] === true ? beside["crop_size"] : beside["size"];
-  if (typeof size === "number") return [size, size];
-  const { height, width } = (size ?? {}) as { height?: unknown; width?: unknown };
-  return typeof height === "number" && typeof width === "number" ? [height, width] : undefined;
+  const { height, width } = (typeof size === "number" ? { height: size, width: size } : (size ?? {})) as Beside; // prettier-ignore
+  return parseSize(`${String(height)},${String(width)}`);
 }

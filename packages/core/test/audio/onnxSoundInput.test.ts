@@ -76,6 +76,26 @@ describe("an .onnx file that is to take sound is refused", () => {
     });
   });
 
+  it.each([
+    [{ sampling_rate: "0" }, /metadata 'sampling_rate' must be hertz, from 1000 to 384000, is '0'/],
+    [{ do_normalize: "yes" }, /metadata 'do_normalize' must be true or false/],
+    [
+      { feature_config: '{"sr":16000}' },
+      /metadata 'feature_config' must be .* \(n_fft is undefined\)/,
+    ],
+    [{ std: "0" }, /metadata 'std' must be one number, dB, is '0'/],
+  ] as const)("whose metadata cannot be understood: %o", async (metadata, message) => {
+    // prettier-ignore
+    const isLogMel = "feature_config" in metadata || "std" in metadata;
+    const file = isLogMel
+      ? bandsNetwork(["batch", 64, "frames"], "nct", metadata)
+      : framesNetwork(["batch", "samples"], { metadata });
+    await expect(load(file)).rejects.toMatchObject({
+      code: "E_LAYOUT",
+      message: expect.stringMatching(message),
+    });
+  });
+
   it("whose output has no row for the clip", async () => {
     const file = onnxFile({
       inputs: [x(["batch", "samples"])],

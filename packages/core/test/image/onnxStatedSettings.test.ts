@@ -62,5 +62,9 @@ describe("an .onnx file that states how its pictures are made", () => {
       const { info } = await load(file);
       expect(JSON.parse(info.featureConfig)).toMatchObject(expected);
     }
+    beside({ ...vit, image_std: [0, 0, 0] });
+    await expect(load(file)).rejects.toThrow(
+      /preprocessor_config\.json beside it has 0,0,0 for --std/,
+    );
   });
 });
