@@ -45,8 +45,8 @@ export function statedSettings(file: EncoderFile): StatedSettings {
   const beside = readBeside(file.path);
   const { read, sources } = createReader(file);
   const scale = (which: "mean" | "std"): readonly number[] | undefined =>
-    read([which], `--${which}`, SCALE_RULES[which], (text) => parseScale(text, which), scaleBeside(beside, which)) ?? // prettier-ignore
-    read(["Image.NominalPixelRange"], "--mean and --std", "one that ONNX names", (text) => rangeOf(text, which)); // prettier-ignore
+    read([which], `--${which}`, SCALE_RULES[which], (text) => parseScale(text, which)) ?? // prettier-ignore
+    read(["Image.NominalPixelRange"], "--mean and --std", "one that ONNX names", (text) => rangeOf(text, which), scaleBeside(beside, which)); // prettier-ignore
   return {
     size: () =>
       read(
