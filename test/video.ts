@@ -12,6 +12,14 @@ export function hasFfmpeg(): boolean {
   }
 }
 
+/** Runs ffmpeg in a folder; a source for lavfi is named "lavfi:…". */
+export function ffmpeg(folder: string, ...args: readonly string[]): void {
+  const words = args.flatMap((word) =>
+    word.startsWith("lavfi:") ? ["-f", "lavfi", "-i", word.slice("lavfi:".length)] : [word],
+  );
+  execFileSync(findFfmpeg(), ["-nostdin", "-v", "error", "-y", ...words], { cwd: folder });
+}
+
 /** Makes two seconds of a still picture at `name` in a folder; `sound` are ffmpeg's arguments for it, if it has any. */
 export function makeVideo(
   folder: string,
@@ -21,9 +29,7 @@ export function makeVideo(
 ): void {
   const still = ["-loop", "1", "-t", "2", "-i", picture];
   const codecs = ["-c:v", "mpeg4", "-q:v", "2", "-pix_fmt", "yuv420p", "-r", "10"];
-  execFileSync(findFfmpeg(), ["-v", "error", "-y", ...still, ...sound, ...codecs, name], {
-    cwd: folder,
-  });
+  ffmpeg(folder, ...still, ...sound, ...codecs, name);
 }
 
 /** A picture of a room with a face in it. */

@@ -36,7 +36,10 @@ export function causeOf(error: unknown): string {
   return text.split("\n", 1)[0] ?? text;
 }
 
+/** What E_ABORTED says. */
+export const ABORTED = "stopped before the end";
+
 /** Throws E_ABORTED once the signal has fired; call it between the steps of long work. */
 export function throwIfAborted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted === true) throw new UserError("E_ABORTED", "stopped before the end");
+  if (signal?.aborted === true) throw new UserError("E_ABORTED", ABORTED);
 }

@@ -47,3 +47,11 @@ export function shuffle<T extends { [index: number]: unknown; length: number }>(
 export function normal(random: () => number): number {
   return Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
 }
+
+/** A draw of Beta(α, α) for α of 1 at most (Jöhnk 1964). */
+export function beta(alpha: number, random: () => number): number {
+  for (;;) {
+    const [x, y] = [random() ** (1 / alpha), random() ** (1 / alpha)];
+    if (x + y <= 1 && x + y > 0) return x / (x + y);
+  }
+}

@@ -1,12 +1,12 @@
 import type { TrainedAudio } from "@emotion-service/core/audio/audioEncoder";
-import { SHIPPED_AUDIO_CNN } from "@emotion-service/core/audio/shippedAudioCnn";
+import { SHIPPED_AUDIO_CNN } from "@emotion-service/core/model/shippedModels";
 import { UserError } from "@emotion-service/core/errors";
 
 /** The trained audio_cnn that was named, or the one that comes along. */
-export function trainedAudio(weights: string | undefined): TrainedAudio {
+export function trainedAudio(weights: string | undefined, flag = "--weights"): TrainedAudio {
   return weights === undefined
     ? { folder: SHIPPED_AUDIO_CNN, flag: "the model that comes along," }
-    : { folder: weights, flag: "--weights" };
+    : { folder: weights, flag };
 }
 
 /** The model asked for, of those for this input; auto is the first. */

@@ -10,6 +10,7 @@ import { createProgress } from "@emotion-service/core/cli/progress";
 import type { CliIo } from "@emotion-service/core/cli/run";
 import { DEVICES } from "@emotion-service/core/devices";
 import { FACE_CROPS } from "@emotion-service/core/face/faceCrop";
+import { DEFAULT_FPS } from "@emotion-service/core/video/frames";
 import { ONNX_LAYOUTS } from "./onnxFlags.ts";
 
 const BATCH_SIZE = 8;
@@ -42,18 +43,23 @@ export function createProgram(io: CliIo) {
     )
     .option(
       "--videos_dir <dir>",
-      "folder of videos: their faces and their sound, under the same names",
+      "folder of videos: their pictures and their sound, under the same names",
     )
-    .requiredOption("--out_h5 <file>", "output HDF5 file; with --videos_dir that of the faces")
+    .requiredOption("--out_h5 <file>", "output HDF5 file; with --videos_dir that of the pictures")
     .option("--out_audio_h5 <file>", "with --videos_dir: output HDF5 file of the sound")
     .addOption(
-      new Option("--fps <rate>", "frames of a video that are looked at, per second")
-        .default(2)
-        .argParser(numberIn(0.01, 60)),
+      new Option(
+        "--fps <rate>",
+        `with --videos_dir: frames that are looked at, per second (default: ${DEFAULT_FPS})`,
+      ).argParser(numberIn(0.01, 60)),
     )
     .option(
       "--audio_model <name>",
       "with --videos_dir: encoder of the sound, audio_stats (default), audio_cnn, or an .onnx file",
+    )
+    .option(
+      "--audio_weights <folder>",
+      "with --audio_model audio_cnn: a trained one (default: the one that comes along)",
     )
     .option(
       "--model <name>",
@@ -145,6 +151,7 @@ export function createProgram(io: CliIo) {
         outH5: flags.out_h5,
         outAudioH5: flags.out_audio_h5,
         audioModel: flags.audio_model,
+        audioWeights: flags.audio_weights,
         fps: flags.fps,
         model: flags.model,
         weights: flags.weights,

@@ -14,8 +14,15 @@ import { chooseModel, trainedAudio } from "./chooseModel.ts";
 import { embedPictures } from "./embedPictures.ts";
 import { type Embedded, embedAudioFeatures, embedAudioFiles, embedImages } from "./embedRows.ts";
 import { embedSounds } from "./embedSounds.ts";
+import type { FrameNetwork } from "./embedVideoFrames.ts";
 import { type EmbedVideosOptions, type VideoSummaries, embedVideos } from "./embedVideos.ts";
-import { isOnnx, pictureSettings, refuseOnnxFlags, soundSettings } from "./onnxFlags.ts";
+import {
+  isOnnx,
+  pictureSettings,
+  refuseOnnxFlags,
+  soundSettings,
+  withoutSound,
+} from "./onnxFlags.ts";
 import { type EmbedSummary, filesOf, stageEmbeddings, targetOf } from "./writeEmbedded.ts";
 
 export interface EmbedOptions extends EmbedVideosOptions {
@@ -36,7 +43,8 @@ export interface EmbedOptions extends EmbedVideosOptions {
 /** Pictures, sound or videos → embeddings and a manifest, all whole or none. */
 export async function embed(options: EmbedOptions): Promise<EmbedSummary | VideoSummaries> {
   requireOneInput(options);
-  if (options.videosDir !== undefined) return embedVideos(options.videosDir, options);
+  if (options.videosDir !== undefined)
+    return embedVideos(options.videosDir, options, chooseFrameNetwork(options));
   refuseVideoFlags(options);
   const { files, run } = chooseInput(options);
   const target = targetOf(options.outH5, options.manifestName);
@@ -57,14 +65,16 @@ function requireOneInput({ imagesDir, audioH5, audioDir, videosDir }: EmbedOptio
     );
 }
 
-function refuseVideoFlags({ outAudioH5, audioModel }: EmbedOptions): void {
+function refuseVideoFlags({ outAudioH5, audioModel, audioWeights, fps }: EmbedOptions): void {
   for (const [flag, value] of Object.entries({
     "--out_audio_h5": outAudioH5,
     "--audio_model": audioModel,
+    "--audio_weights": audioWeights,
+    "--fps": fps,
   }))
     if (value !== undefined)
       throw new UserError("E_FLAG", `${flag} ${value}: is for --videos_dir`, {
-        hint: "leave it out: --out_h5 and --model are those of the one input",
+        hint: "leave it out: only a video has frames and a sound of its own",
       });
 }
 
@@ -80,12 +90,18 @@ function chooseInput(options: EmbedOptions): Input {
   return imagesDir === undefined ? chooseSound(options) : choosePictures(imagesDir, options);
 }
 
-function choosePictures(imagesDir: string, options: EmbedOptions): Input {
+/** face, resnet18 or onnx */
+function choosePictureModel(options: EmbedOptions): string {
   const model = isOnnx(options.model)
     ? "onnx"
     : chooseModel(options.model, ["face", "resnet18"], "pictures");
   refuseNetworkFlags(options, model);
   if (model === "onnx") pictureSettings(options.onnx); // contradictions come before any file
+  return model;
+}
+
+function choosePictures(imagesDir: string, options: EmbedOptions): Input {
+  const model = choosePictureModel(options);
   const paths = listFiles(imagesDir, IMAGE_EXTENSIONS, "--images_dir");
   const run = model === "face" ? embedImages : embedByNetwork;
   return {
@@ -94,6 +110,17 @@ function choosePictures(imagesDir: string, options: EmbedOptions): Input {
       ...paths.map((path) => join(imagesDir, path)),
     ],
     run: () => run(imagesDir, paths, options),
+  };
+}
+
+/** What the frames of videos go through; undefined for `face`, which every worker has. */
+function chooseFrameNetwork(videos: EmbedOptions): FrameNetwork | undefined {
+  const options = { ...videos, onnx: withoutSound(videos.onnx) };
+  const model = choosePictureModel(options);
+  if (model === "face") return undefined;
+  return {
+    files: model === "onnx" ? [options.model] : [],
+    load: () => loadNetwork(options),
   };
 }
 
@@ -140,8 +167,7 @@ async function embedByNetwork(
   paths: readonly string[],
   options: EmbedOptions,
 ): Promise<Embedded> {
-  const faceCrop = options.faceCrop === "on" ? "on" : "off"; // auto: as Python services do
-  const encoder = await loadNetwork({ ...options, faceCrop });
+  const encoder = await loadNetwork(options);
   try {
     return await embedPictures(encoder, folder, paths, options);
   } finally {
@@ -149,14 +175,13 @@ async function embedByNetwork(
   }
 }
 
-async function loadNetwork(
-  options: PictureEncoderOptions & Pick<EmbedOptions, "model" | "onnx">,
-): Promise<PictureEncoder> {
+async function loadNetwork(options: EmbedOptions): Promise<PictureEncoder> {
+  const faceCrop = options.faceCrop === "on" ? "on" : "off"; // auto: as Python services do
   if (isOnnx(options.model)) {
     const { loadOnnxEncoder } = await import("@emotion-service/core/image/onnxEncoder");
     const settings = pictureSettings(options.onnx);
-    return loadOnnxEncoder(options.model, "--model", { ...options, settings });
+    return loadOnnxEncoder(options.model, "--model", { ...options, faceCrop, settings });
   }
   const { loadResnet18Encoder } = await import("@emotion-service/core/image/resnet18Encoder");
-  return loadResnet18Encoder(options);
+  return loadResnet18Encoder({ ...options, faceCrop });
 }

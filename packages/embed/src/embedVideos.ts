@@ -3,9 +3,11 @@ import type { Device } from "@emotion-service/core/devices";
 import { UserError } from "@emotion-service/core/errors";
 import { VIDEO_EXTENSIONS, listFiles } from "@emotion-service/core/files/listFiles";
 import { refuseReplacing, withOutputs } from "@emotion-service/core/files/outputs";
+import { DEFAULT_FPS } from "@emotion-service/core/video/frames";
 import { chooseModel, trainedAudio } from "./chooseModel.ts";
 import { type EmbedRun, embedAudioFiles, embedVideoFaces } from "./embedRows.ts";
 import { embedSounds } from "./embedSounds.ts";
+import { type FrameNetwork, embedVideoFrames } from "./embedVideoFrames.ts";
 import { type OnnxFlags, isOnnx, videoSoundSettings } from "./onnxFlags.ts";
 import { type EmbedSummary, filesOf, stageEmbeddings, targetOf } from "./writeEmbedded.ts";
 
@@ -16,30 +18,32 @@ export interface VideoSummaries {
 }
 
 export interface EmbedVideosOptions extends EmbedRun {
-  /** Of the faces. */
+  /** Of the pictures. */
   readonly outH5: string;
   /** Of the sound of videos. */
   readonly outAudioH5: string | undefined;
-  /** auto, face */
-  readonly model: string;
   /** Of the sound of videos: auto, audio_stats, audio_cnn, an .onnx file */
   readonly audioModel: string | undefined;
-  /** Of audio_cnn: the folder of a trained one. */
-  readonly weights: string | undefined;
+  /** Of audio_cnn, for the sound of videos: the folder of a trained one. */
+  readonly audioWeights: string | undefined;
   /** What an .onnx file runs on, and what it does not say of itself. */
   readonly device: Device;
   readonly onnx: OnnxFlags;
   /** Frames of a video that are looked at, per second. */
-  readonly fps: number;
+  readonly fps: number | undefined;
   readonly manifestName: string | undefined;
 }
 
-/** Videos → the embeddings of their faces and those of their sound, under the same names, with a manifest each. */
+/**
+ * Videos → the embeddings of their pictures and those of their sound, under the same names, with a manifest each.
+ * @param network what their frames go through; the `face` model unless given
+ */
 export async function embedVideos(
   folder: string,
   options: EmbedVideosOptions,
+  network: FrameNetwork | undefined,
 ): Promise<VideoSummaries> {
-  const { outAudioH5, model, audioModel = "auto", weights } = options;
+  const { outAudioH5, audioModel = "auto", audioWeights, fps = DEFAULT_FPS } = options;
   if (outAudioH5 === undefined)
     throw new UserError("E_FLAG", "--videos_dir: needs --out_audio_h5, the file for the sound", {
       hint: "such as --out_h5 embeddings_images.h5 --out_audio_h5 embeddings_audio.h5",
@@ -52,32 +56,42 @@ export async function embedVideos(
         hint: "leave it out: each manifest has the name of its output",
       },
     );
-  chooseModel(model, ["face"], "the pictures of videos");
   const heard = isOnnx(audioModel)
     ? "onnx"
     : chooseModel(audioModel, ["audio_stats", "audio_cnn"], "sound", "--audio_model");
-  if (weights !== undefined && heard !== "audio_cnn")
-    throw new UserError("E_FLAG", `--weights: is for --audio_model audio_cnn, it is ${heard}`);
-  const trained = heard === "audio_cnn" ? trainedAudio(weights) : undefined;
-  const network = {
+  if (audioWeights !== undefined && heard !== "audio_cnn")
+    throw new UserError(
+      "E_FLAG",
+      `--audio_weights: is for --audio_model audio_cnn, it is ${heard}`,
+    );
+  const trained = heard === "audio_cnn" ? trainedAudio(audioWeights, "--audio_weights") : undefined;
+  const settings = videoSoundSettings(options.onnx, heard);
+  const soundNetwork = {
     file: audioModel,
     flag: "--audio_model",
     device: options.device,
-    settings: videoSoundSettings(options.onnx, { pictures: "face", sound: heard }),
+    settings,
   };
   const [images, audio] = [targetOf(options.outH5), targetOf(outAudioH5)];
   const paths = listFiles(folder, VIDEO_EXTENSIONS, "--videos_dir");
   refuseReplacing(
     [...filesOf(images), ...filesOf(audio)],
-    [...(heard === "onnx" ? [audioModel] : []), ...paths.map((path) => join(folder, path))],
+    [
+      ...(network?.files ?? []),
+      ...(heard === "onnx" ? [audioModel] : []),
+      ...paths.map((path) => join(folder, path)),
+    ],
   );
   return withOutputs(async (outputs) => {
     const writeImages = stageEmbeddings(outputs, images);
     const writeAudio = stageEmbeddings(outputs, audio);
-    const faces = await embedVideoFaces(folder, paths, options.fps, options);
+    const faces =
+      network === undefined
+        ? await embedVideoFaces(folder, paths, fps, options)
+        : await embedVideoFrames(network, folder, paths, fps, options);
     const sound =
       heard === "onnx"
-        ? await embedSounds(network, folder, paths, options)
+        ? await embedSounds(soundNetwork, folder, paths, options)
         : await embedAudioFiles(folder, paths, trained, options);
     return { images: await writeImages(faces), audio: await writeAudio(sound) };
   });

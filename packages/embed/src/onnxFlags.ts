@@ -31,18 +31,18 @@ export function refuseOnnxFlags(flags: OnnxFlags, model: string): void {
 
 /**
  * Videos have a model for their pictures and one for their sound: flags that either kind of file has are for the pictures.
- * @throws UserError E_FLAG for flags that neither model heeds
+ * @param model of the sound
+ * @throws UserError E_FLAG for flags of sound that it does not heed
  */
-export function videoSoundSettings(
-  flags: OnnxFlags,
-  models: { readonly pictures: string; readonly sound: string },
-): OnnxSoundSettings {
-  if (models.pictures !== "onnx")
-    refuseGiven(pictureFlags(flags), unless("--model", models.pictures));
-  if (models.sound !== "onnx")
-    refuseGiven(soundFlags(flags), unless("--audio_model", models.sound));
+export function videoSoundSettings(flags: OnnxFlags, model: string): OnnxSoundSettings {
+  if (model !== "onnx") refuseGiven(soundFlags(flags), unless("--audio_model", model));
   const { sr, audioInput } = flags;
   return { sr, audioInput, doNormalize: isOn(flags.doNormalize) };
+}
+
+/** The flags of the pictures of videos. */
+export function withoutSound(flags: OnnxFlags): OnnxFlags {
+  return { ...flags, sr: undefined, audioInput: undefined, doNormalize: undefined };
 }
 
 /** @throws UserError E_FLAG for flags that are for sound */

@@ -30,7 +30,7 @@ serveJobs<VideoSettings, string, VideoFaces>(
         frame: (image) => face.prepare(image, "on"),
         embed: (faces) => face.embed(faces),
       };
-      const mean = await meanEmbedding(encoder, videoFrames(join(folder, path), fps));
+      const mean = await meanEmbedding(encoder, videoFrames(join(folder, path), { fps }));
       return { embedding: mean.embedding, frames: mean.frames, notices: notices.splice(0) };
     };
   },

@@ -2,38 +2,8 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { UserError, causeOf } from "@emotion-service/core/errors";
 import { extensionOf, requireFile, statOf } from "@emotion-service/core/files/listFiles";
-
-interface WeightFacts {
-  readonly name: string;
-  readonly shape: readonly number[];
-  readonly dtype: string;
-}
-
-interface ForestFacts {
-  readonly trees: number;
-  /** Nodes and leaves of all trees. */
-  readonly nodes: number;
-  readonly leaves: number;
-  /** Steps from the root to the deepest leaf: of the deepest tree, and on average over the trees. */
-  readonly max_depth: number;
-  readonly mean_depth: number;
-}
-
-/** What `--json` prints. */
-export interface ModelReport {
-  readonly path: string;
-  /** "fusion", "isolation forest", or what the file says. */
-  readonly kind: string;
-  /** Everything that the model says of itself, except its weights and trees. */
-  readonly facts: Readonly<Record<string, unknown>>;
-  /** Of a network. */
-  readonly weights?: readonly WeightFacts[];
-  readonly parameters?: number;
-  /** Of an isolation forest. */
-  readonly forest?: ForestFacts;
-  /** What is wrong with its files. */
-  readonly problems: readonly string[];
-}
+import { forestReport } from "./forestModel.ts";
+import { type ModelReport, isObject } from "./modelReport.ts";
 
 /** Files that hold a PyTorch state dict, by ending. */
 const STATE_DICTS = [".pth", ".pt", ".safetensors"];
@@ -46,190 +16,108 @@ const OTHER_FORMATS: Readonly<Record<string, string>> = {
   ".hdf5": "HDF5",
 };
 
-/**
- * Says what a trained model is.
- * @throws UserError when the path is missing, is of another program, or holds no model.
- */
-export async function inspectModel(path: string): Promise<ModelReport> {
-  const isFolder = statOf(path)?.isDirectory() === true;
-  const jsonPath = isFolder ? join(path, "model.json") : path;
-  if (!isFolder) requireFile(path, "<path>");
-  if (!isFolder && STATE_DICTS.includes(extensionOf(path))) return stateDictReport(path);
-  if (!isFolder && extensionOf(path) === ".onnx") return onnxReport(path);
-  refuseOtherFormats(path);
-  if (statOf(jsonPath) === undefined)
-    throw new UserError("E_LAYOUT", `<path> ${path}: is no model folder, it lacks model.json`, {
-      hint: "name a folder that train-multimodal wrote (multimodal_best) or a file of train-anomaly",
-    });
-  const { weights, trees, ...facts } = readJson(jsonPath);
-  if (Array.isArray(trees)) return forestReport(path, facts, trees);
-  if (Array.isArray(weights)) return networkReport(path, jsonPath, facts, weights);
-  throw new UserError(
-    "E_LAYOUT",
-    `<path> ${path}: is JSON, but has neither 'weights' nor 'trees'`,
-    {
-      hint: "name a folder that train-multimodal wrote (multimodal_best) or a file of train-anomaly",
-    },
-  );
+const NAME_A_MODEL =
+  "name a folder that train-multimodal wrote (multimodal_best), a file of train-anomaly, or a model.json of TensorFlow.js";
+
+export interface InspectModelOptions {
+  /** The picture of the graph to write: .svg or .png. */
+  readonly plot?: string | undefined;
 }
 
-function refuseOtherFormats(path: string): void {
-  const extension = extensionOf(path);
+/**
+ * Says what a trained model is, and draws its graph where that is asked for.
+ * @throws UserError when the path is missing, is of another program, or holds no model; or has no graph to draw
+ */
+export async function inspectModel(
+  path: string,
+  { plot }: InspectModelOptions = {},
+): Promise<ModelReport> {
+  if (plot === undefined) return await reportOf(path);
+  if (STATE_DICTS.includes(extensionOf(path)))
+    throw new UserError(
+      "E_FLAG",
+      `--plot ${plot}: cannot be drawn of ${path}: a state dict holds tensors by name, not how they are used`,
+      { hint: "export the network and name that file: torch.onnx.export(model, x, 'model.onnx')" },
+    );
+  const { plotModel } = await import("./plotModel.ts");
+  return await plotModel(path, plot, () => reportOf(path));
+}
+
+async function reportOf(path: string): Promise<ModelReport> {
+  const isFolder = statOf(path)?.isDirectory() === true;
+  if (!isFolder) requireFile(path, "<path>");
+  const extension = isFolder ? "" : extensionOf(path);
+  if (STATE_DICTS.includes(extension)) {
+    const { stateDictReport } = await import("./stateDictModel.ts");
+    return await stateDictReport(path);
+  }
+  if (extension === ".onnx") {
+    const { onnxReport } = await import("./onnxModel.ts");
+    return onnxReport(path);
+  }
+  refuseOtherFormats(path, extension);
+  return await jsonReport(path, isFolder ? join(path, "model.json") : path);
+}
+
+function refuseOtherFormats(path: string, extension: string): void {
   const format = OTHER_FORMATS[extension];
   if (format === undefined) return;
   throw new UserError(
     "E_UNAVAILABLE",
     `<path> ${path}: this version does not read ${format} models (${extension})`,
-    {
-      hint:
-        format === "HDF5"
-          ? "inspect-h5 looks into HDF5 files"
-          : "name a folder that train-multimodal wrote (multimodal_best) or a file of train-anomaly",
-    },
+    { hint: format === "HDF5" ? "inspect-h5 looks into HDF5 files" : NAME_A_MODEL },
   );
 }
 
-async function stateDictReport(path: string): Promise<ModelReport> {
-  const { readStateDict } = await import("@emotion-service/core/interop/stateDict");
-  const weights = [...(await readStateDict(path, "<path>"))].map(([name, { shape }]) => ({
-    name,
-    shape,
-    dtype: "read as float32",
-  }));
-  const parameters = weights.reduce((sum, { shape }) => sum + product(shape), 0);
-  return { path, kind: "PyTorch state dict", facts: {}, weights, parameters, problems: [] };
-}
-
-/** Its inputs, outputs and metadata; texts that are JSON, such as the classes of our own files, are shown as what they say. */
-async function onnxReport(path: string): Promise<ModelReport> {
-  const [{ readOnnxInfo }, { readWholeFile }] = await Promise.all([
-    import("@emotion-service/core/onnx/readInfo"),
-    import("@emotion-service/core/interop/wholeFile"),
-  ]);
-  const info = readOnnxInfo(readWholeFile(path, "<path>"), path);
-  const values = (list: typeof info.inputs): Json =>
-    Object.fromEntries(list.map(({ name, type, dims }) => [name, `${type} [${dims.join(", ")}]`]));
-  const { inputs, outputs, externalFiles } = info;
-  const metadata = Object.entries(info.metadata).map(([key, text]) => [key, parsed(text)]);
-  const facts = {
-    inputs: values(inputs),
-    outputs: values(outputs),
-    ...(externalFiles.length > 0 && { weights_in: externalFiles }),
-    metadata: Object.fromEntries(metadata) as Json,
-  };
-  const missing = externalFiles.filter((name) => statOf(join(path, "..", name)) === undefined);
-  const problems = missing.map((name) => `${join(path, "..", name)} is missing`);
-  return { path, kind: "ONNX", facts, problems };
-}
-
-function parsed(text: string): unknown {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === "object" && value !== null ? value : text;
-  } catch {
-    return text;
+/** Ours, an isolation forest, or one of TensorFlow.js: its keys say which. */
+async function jsonReport(path: string, jsonPath: string): Promise<ModelReport> {
+  if (statOf(jsonPath) === undefined)
+    throw new UserError("E_LAYOUT", `<path> ${path}: is no model folder, it lacks model.json`, {
+      hint: NAME_A_MODEL,
+    });
+  const json = readJson(jsonPath);
+  if (isManifest(json) || "modelTopology" in json || "weightsManifest" in json) {
+    const { tfjsReport } = await import("./tfjsModel.ts");
+    return await tfjsReport(path, jsonPath, isManifest(json) ? { weightsManifest: json } : json);
   }
+  const { weights, trees, ...facts } = json;
+  if (Array.isArray(trees)) return forestReport(path, facts, trees);
+  if (Array.isArray(weights)) {
+    const { ownReport } = await import("./ownModel.ts");
+    return ownReport(path, jsonPath, facts, weights);
+  }
+  throw new UserError(
+    "E_LAYOUT",
+    `<path> ${path}: is JSON, but has neither 'weights' nor 'trees' nor 'modelTopology'`,
+    { hint: NAME_A_MODEL },
+  );
 }
 
-type Json = Readonly<Record<string, unknown>>;
+type JsonModel = Readonly<Record<string, unknown>> | Manifest;
+type Manifest = readonly Readonly<Record<string, unknown>>[];
 
-function readJson(path: string): Json {
+function readJson(path: string): JsonModel {
   try {
     const value: unknown = JSON.parse(readFileSync(path, "utf8"));
-    if (isObject(value)) return value;
+    if (isObject(value) || isManifest(value)) return value;
     throw new Error("it must be an object");
   } catch (error) {
     throw new UserError(
       "E_INPUT_BROKEN",
       `<path> ${path}: cannot be read as JSON (${causeOf(error)})`,
       {
-        hint: "it may be cut short or of another format; train again",
+        hint: "it may be cut short or of another format; make it again, or copy it whole",
         cause: error,
       },
     );
   }
 }
 
-function networkReport(
-  path: string,
-  jsonPath: string,
-  facts: Json,
-  entries: readonly unknown[],
-): ModelReport {
-  const weights = entries.filter(isObject).map((entry): WeightFacts => ({
-    name: textOf(entry["name"]),
-    shape: numbersOf(entry["shape"]),
-    dtype: textOf(entry["dtype"]),
-  }));
-  const parameters = weights.reduce((sum, { shape }) => sum + product(shape), 0);
-  const needed = Math.max(
-    0,
-    ...entries.filter(isObject).map((entry) => {
-      const bytes = BYTES[textOf(entry["dtype"])] ?? 4;
-      return Number(entry["offset"] ?? 0) + bytes * product(numbersOf(entry["shape"]));
-    }),
+/** Weights of TensorFlow.js alone, as face-api's package has them. */
+function isManifest(value: unknown): value is Manifest {
+  return (
+    Array.isArray(value) &&
+    value.length > 0 &&
+    value.every((group) => isObject(group) && "weights" in group && "paths" in group)
   );
-  const kind = textOf(facts["kind"] ?? facts["format"]);
-  const problems = weightProblems(join(jsonPath, "..", "weights.bin"), needed);
-  return { path, kind, facts, weights, parameters, problems };
-}
-
-const BYTES: Readonly<Record<string, number>> = {
-  float32: 4,
-  int32: 4,
-  float64: 8,
-  bool: 1,
-  uint8: 1,
-};
-
-function weightProblems(path: string, needed: number): string[] {
-  const size = statOf(path)?.size;
-  if (size === undefined) return [`${path} is missing`];
-  if (size < needed) return [`${path} must have at least ${needed} bytes, has ${size}`];
-  return [];
-}
-
-function forestReport(path: string, facts: Json, trees: readonly unknown[]): ModelReport {
-  const shapes = trees.map((tree) => treeShape(isObject(tree) ? tree : {}));
-  const depths = shapes.map(({ depth }) => depth);
-  const forest: ForestFacts = {
-    trees: trees.length,
-    nodes: shapes.reduce((sum, { nodes }) => sum + nodes, 0),
-    leaves: shapes.reduce((sum, { leaves }) => sum + leaves, 0),
-    max_depth: Math.max(0, ...depths),
-    mean_depth: depths.reduce((sum, depth) => sum + depth, 0) / Math.max(1, depths.length),
-  };
-  const damaged = shapes.filter(({ nodes }) => nodes === 0).length;
-  const problems = damaged > 0 ? [`${damaged} of ${trees.length} trees have no nodes`] : [];
-  return { path, kind: "isolation forest", facts, forest, problems };
-}
-
-/** A tree is lists of left and right children a node, -1 at a leaf; children come after their parent. */
-function treeShape(tree: Json): { nodes: number; leaves: number; depth: number } {
-  const [left, right] = [numbersOf(tree["left"]), numbersOf(tree["right"])];
-  const depths = left.map(() => 0);
-  let leaves = 0;
-  for (const [node, child] of left.entries()) {
-    const below = (depths[node] ?? 0) + 1;
-    if (child < 0) leaves += 1;
-    else for (const index of [child, right[node] ?? -1]) if (index > node) depths[index] = below;
-  }
-  return { nodes: left.length, leaves, depth: Math.max(0, ...depths) };
-}
-
-function textOf(value: unknown): string {
-  return typeof value === "string" ? value : "unknown";
-}
-
-/** A JSON object. */
-export function isObject(value: unknown): value is Json {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function numbersOf(value: unknown): number[] {
-  return Array.isArray(value) ? value.map(Number) : [];
-}
-
-function product(shape: readonly number[]): number {
-  return shape.reduce((total, axis) => total * axis, 1);
 }

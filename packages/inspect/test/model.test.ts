@@ -1,4 +1,4 @@
-import { mkdirSync, truncateSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { checkpointShape, writeCheckpoint } from "@emotion-service/core/model/checkpoint";
 import { fusionGraph } from "@emotion-service/core/model/fusion";
@@ -18,6 +18,8 @@ const ENCODER = { model: "face", weightsSha256: "none", featureConfig: "{}", dim
 const FACTS = { classes: ["angry", "sad"], encoders: { image: ENCODER } };
 const WEIGHTS = initialWeights(fusionGraph(checkpointShape(FACTS)), createRandom(1));
 const PARAMETERS = [...WEIGHTS.values()].reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+/** All but the means and deviations of 3 inputs and of 512 values in batch norm. */
+const TRAINABLE = PARAMETERS - 2 * 3 - 2 * 512;
 
 function modelFolder(): string {
   const folder = join(temporaryFolder(), "multimodal_best");
@@ -65,21 +67,47 @@ describe("a fusion model", () => {
       "  match_by: label",
       "  settings:\n    lr: 0.001",
       "  metrics:\n    val:\n      uar: 0.5",
-      `${WEIGHTS.size} weights, ${PARAMETERS} parameters, those of standardisation among them`,
+      `16 layers, ${WEIGHTS.size} weights, ${PARAMETERS} parameters (${TRAINABLE} trainable)`,
     ])
       expect(stdout).toContain(line);
+    expect(stdout).toMatch(/image_encoder\.dense1 +dense +\[batch, 512\] +2048\n/);
     expect(stdout).toMatch(/fusion\.dense2\.kernel +\[256, 2\] +float32/);
   });
 
   test("--json, and the model.json itself as the path", async () => {
     const report = JSON.parse((await inspect(join(modelFolder(), "model.json"), "--json")).stdout);
     expect(report).toMatchObject({ kind: "fusion", parameters: PARAMETERS, problems: [] });
-    expect(report.facts.classes).toEqual(["angry", "sad"]);
+    expect(report.labels).toEqual(["angry", "sad"]);
+    expect(report.layers.at(-1)).toEqual({
+      name: "fusion.dense2",
+      kind: "dense",
+      inputs: ["fusion.dropout"],
+      shape: ["batch", 2],
+      parameters: 256 * 2 + 2,
+      settings: { units: 2 },
+    });
     expect(report.weights.at(-1)).toEqual({
       name: "fusion.dense2.bias",
       shape: [2],
       dtype: "float32",
     });
+  });
+
+  test("each parameter is a layer's", async () => {
+    const { layers } = JSON.parse((await inspect(modelFolder(), "--json")).stdout);
+    const counts = layers.map(({ parameters }: { parameters: number }) => parameters);
+    expect(counts.reduce((sum: number, count: number) => sum + count, 0)).toBe(PARAMETERS);
+  });
+
+  test("a weight that is missing or of another shape is pointed out", async () => {
+    const folder = modelFolder();
+    const path = join(folder, "model.json");
+    const { weights, ...facts } = JSON.parse(readFileSync(path, "utf8"));
+    weights[0].shape = [4];
+    writeFileSync(path, JSON.stringify({ ...facts, weights: weights.slice(0, -1) }));
+    const { stdout } = await inspect(folder);
+    expect(stdout).toContain("! weight image.mean must be [3], is [4]");
+    expect(stdout).toContain("! weight fusion.dense2.bias must be [2], is missing");
   });
 
   test("weights that are cut short are pointed out", async () => {
@@ -128,8 +156,13 @@ describe("models of other programs", () => {
   });
 
   test.each([
-    ["zip.pth", "transposed", "[3, 2]", "20 weights, 99 parameters\n"],
-    ["weights.safetensors", "bfloat16", "[8]", "11 weights, 40 parameters\n"],
+    ["zip.pth", "transposed", "[3, 2]", "2 modules, 20 weights, 99 parameters (98 trainable)\n"],
+    [
+      "weights.safetensors",
+      "bfloat16",
+      "[8]",
+      "1 module, 11 weights, 40 parameters (39 trainable)\n",
+    ],
   ])("the state dict %s", async (name, weight, shape, last) => {
     const path = `packages/core/test/fixtures/torch/${name}`;
     const { exitCode, stdout } = await inspect(path);

@@ -2,6 +2,7 @@ import { Command, Option } from "@commander-js/extra-typings";
 import { integerIn, jsonOption, numberIn, quietOption } from "@emotion-service/core/cli/flags";
 import { createProgress } from "@emotion-service/core/cli/progress";
 import type { CliIo } from "@emotion-service/core/cli/run";
+import { DEFAULT_FPS } from "@emotion-service/core/video/frames";
 
 /** The flags of predict; the action calls predict and prints its JSON. */
 export function createProgram(io: CliIo) {
@@ -42,7 +43,7 @@ export function createProgram(io: CliIo) {
     )
     .addOption(
       new Option("--fps <rate>", "frames of a video that are looked at, per second")
-        .default(2)
+        .default(DEFAULT_FPS)
         .argParser(numberIn(0.01, 60)),
     )
     .addOption(jsonOption("print the JSON on one line"))

@@ -1,6 +1,6 @@
 import { audioCnnInfo } from "@emotion-service/core/audio/audioCnnEncoder";
 import type { AudioEncoder, TrainedAudio } from "@emotion-service/core/audio/audioEncoder";
-import { SHIPPED_AUDIO_CNN } from "@emotion-service/core/audio/shippedAudioCnn";
+import { SHIPPED_AUDIO_CNN } from "@emotion-service/core/model/shippedModels";
 import type { LogMelConfig } from "@emotion-service/core/audio/logMelConfig";
 import type { SoundInput } from "@emotion-service/core/audio/prepareSound";
 import { UserError, causeOf } from "@emotion-service/core/errors";
@@ -58,7 +58,7 @@ export function createInputEncoders(
       if (encoders.image === undefined) return NOT_USED;
       const { videoFrames } = await import("@emotion-service/core/video/frames");
       const encoder = await imageEncoder(encoders.image);
-      return unlessBroken(() => embedVideoFaces(encoder, videoFrames(path, fps), signal));
+      return unlessBroken(() => embedVideoFaces(encoder, videoFrames(path, { fps, signal })));
     },
   };
 }
@@ -177,11 +177,10 @@ function embeddedRow(embedding: Float32Array, facts: Readonly<Record<string, num
 async function embedVideoFaces(
   encoder: ImageEncoder,
   pictures: AsyncIterable<RgbImage>,
-  signal: AbortSignal | undefined,
 ): Promise<Embedded> {
   const { meanEmbedding } = await import("@emotion-service/core/video/meanEmbedding");
   const ofFrames = { dim: encoder.info.dim, frame: encoder.frame, embed: encoder.embed };
-  const { embedding, frames, faces } = await meanEmbedding(ofFrames, pictures, signal);
+  const { embedding, frames, faces } = await meanEmbedding(ofFrames, pictures);
   if (embedding === undefined) return { embedding, cause: `no face found in ${frames} frames` };
   return embeddedRow(embedding, encoder.wholeFrames ? { frames } : { frames, faces });
 }

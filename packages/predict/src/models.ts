@@ -1,6 +1,6 @@
 import { type AnomalyModel, loadAnomalyModel } from "@emotion-service/core/anomaly/modelFile";
-import { loadAudioCnnClassifier } from "@emotion-service/core/audio/audioCnnClassifier";
-import { SHIPPED_AUDIO_CNN } from "@emotion-service/core/audio/shippedAudioCnn";
+import { loadAudioCnnClassifier } from "@emotion-service/core/model/lastLayerClassifier";
+import { SHIPPED_AUDIO_CNN } from "@emotion-service/core/model/shippedModels";
 import { UserError } from "@emotion-service/core/errors";
 import { type EncoderInfo, requireSameEncoder } from "@emotion-service/core/hdf5/encoder";
 import { AUDIO_CNN } from "@emotion-service/core/model/audioCheckpoint";

@@ -1,10 +1,10 @@
 import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { loadAudioCnnClassifier } from "@emotion-service/core/audio/audioCnnClassifier";
+import { loadAudioCnnClassifier } from "@emotion-service/core/model/lastLayerClassifier";
 import { audioCnnInfo } from "@emotion-service/core/audio/audioCnnEncoder";
 import { openSound } from "@emotion-service/core/audio/decode";
 import { createLogMelExtractor } from "@emotion-service/core/audio/logMel";
-import { SHIPPED_AUDIO_CNN } from "@emotion-service/core/audio/shippedAudioCnn";
+import { SHIPPED_AUDIO_CNN } from "@emotion-service/core/model/shippedModels";
 import { AUDIO_EXTENSIONS, listFiles } from "@emotion-service/core/files/listFiles";
 import { readEmbeddings } from "@emotion-service/core/hdf5/embeddings";
 import { readAudioCheckpoint } from "@emotion-service/core/model/audioCheckpoint";

@@ -1,10 +1,11 @@
-import { writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { readEmbeddings } from "@emotion-service/core/hdf5/embeddings";
 import type { EncoderInfo } from "@emotion-service/core/hdf5/encoder";
 import { describe, expect, it } from "vitest";
 import { writeFaceSample } from "../../../scripts/sample/writeSample.ts";
 import { runCommand, temporaryFolder } from "../../../test/command.ts";
+import { drawRoom, hasFfmpeg, makeVideo } from "../../../test/video.ts";
 import { createInputEncoders } from "../src/embedInput.ts";
 
 const NOTHING = { weights: undefined, env: {} };
@@ -32,6 +33,24 @@ describe("a model trained on resnet18 embeddings", () => {
       expect(embedding).toEqual(embeddings.data.slice(row * 512, (row + 1) * 512));
     }
   });
+
+  it.skipIf(!hasFfmpeg()).each(["off", "on"])(
+    "gets those of a video, bit for bit, --face_crop %s (skipped where there is no ffmpeg)",
+    async (crop) => {
+      const folder = temporaryFolder();
+      mkdirSync(join(folder, "videos"));
+      await drawRoom(join(folder, "room.png"));
+      makeVideo(folder, "videos/a.mp4", "room.png", ["-f", "lavfi", "-t", "2", "-i", "sine"]);
+      const outputs = ["--out_h5", "e.h5", "--out_audio_h5", "a.h5"];
+      const network = ["--model", "resnet18", "--weights", "random", "--face_crop", crop];
+      const args = ["--videos_dir", "videos", ...outputs, ...network, "--fps", "9"]; // two batches
+      expect(await runCommand("embed", args, { cwd: folder })).toMatchObject({ exitCode: 0 });
+      const { encoder, splits } = await readEmbeddings(join(folder, "e.h5"), "");
+      const inputs = createInputEncoders({ image: encoder }, NOTHING);
+      const { embedding } = await inputs.videoFaces(join(folder, "videos/a.mp4"), 9);
+      expect(embedding).toEqual(splits.get("all")!.embeddings.data);
+    },
+  );
 
   it("asks for weights that nobody publishes", async () => {
     const inputs = createInputEncoders({ image: encoderOf("ab".repeat(32)) }, NOTHING);

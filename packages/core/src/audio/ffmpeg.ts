@@ -2,7 +2,7 @@ import { accessSync, constants } from "node:fs";
 import { createRequire } from "node:module";
 import { delimiter, join, resolve } from "node:path";
 import { PassThrough, type Readable } from "node:stream";
-import { UserError, causeOf } from "../errors.ts";
+import { ABORTED, UserError, causeOf, throwIfAborted } from "../errors.ts";
 
 /**
  * The ffmpeg program: FFMPEG_PATH, else the first on PATH, else the one inside the optional npm package
@@ -62,26 +62,57 @@ export interface FfmpegOutput {
   readonly options: readonly string[];
 }
 
+/**
+ * What ffmpeg may read: containers that hold all that they play. A playlist, a concat script or a list of segments, whatever its
+ * name, would have it open other files and hosts.
+ */
+const FORMATS = [
+  "mov,matroska,webm,avi,flv,asf,mpeg,mpegts,mpegvideo,ogg,nut,mxf,gxf,rm,ivf,dv,wtv,nsv,gif,yuv4mpegpipe",
+  "h261,h263,h264,hevc,av1,obu,m4v,mjpeg,vc1,cavsvideo",
+  "wav,w64,aiff,au,caf,flac,mp3,aac,loas,ac3,eac3,dts,truehd,mlp,amr,amrnb,amrwb,ape,wv,tta,tak,mpc,mpc8,shn,oma,dsf",
+  "voc,sox,nistsphere,ircam,paf,pvf,avr,sln,gsm,g722,g729,ilbc,qcp,iff,xwma",
+].join(",");
+/** Without output for this long while somebody waits for it, ffmpeg hangs. */
+const STALL_SECONDS = 300;
+
+/** What ends a run that does not end by itself. */
+export interface FfmpegLimits {
+  /** For all of it. */
+  readonly limitMs?: number | undefined;
+  /** Without output; for a test. */
+  readonly stallSeconds?: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
 type Tell = (error: null, found: object) => void;
 
 /**
- * Runs ffmpeg on one input and streams its output.
- * The stream ends with a UserError E_INPUT_BROKEN when ffmpeg cannot read the input, or takes longer than `limitMs`.
+ * Runs ffmpeg on one input and streams its output. It is ended when the stream is left, and with this thread.
+ * The stream ends with a UserError E_INPUT_BROKEN when ffmpeg cannot read the input, takes longer than `limitMs`, or hangs;
+ * with E_ABORTED once the signal has fired.
  */
 export async function runFfmpeg(
   input: string,
   output: FfmpegOutput,
-  limitMs?: number,
+  limits: FfmpegLimits = {},
 ): Promise<Readable> {
+  throwIfAborted(limits.signal);
   const program = findFfmpeg();
   const { default: ffmpeg } = await import("fluent-ffmpeg");
   // The stream ends when ffmpeg has ended well, not when its pipe closes: an error may be on its way.
   let hasSucceeded = (): void => {};
   const success = new Promise<void>((settle) => (hasSucceeded = settle));
-  const stream = new PassThrough({ flush: (done) => void success.then(() => done()) });
+  const quiet = { seconds: 0 };
+  const stream = new PassThrough({
+    transform: (chunk, _encoding, done) => {
+      quiet.seconds = 0;
+      done(null, chunk);
+    },
+    flush: (done) => void success.then(() => done()),
+  });
   const command = ffmpeg(resolve(input)) // of "12:30.mp4" ffmpeg would take "12:" for a protocol
     .setFfmpegPath(program)
-    .inputOptions(["-nostdin", "-protocol_whitelist", "file,pipe"])
+    .inputOptions(["-nostdin", "-protocol_whitelist", "file,pipe", "-format_whitelist", FORMATS])
     .outputOptions([...output.options])
     .format(output.format)
     .on("start", () => {
@@ -104,23 +135,54 @@ export async function runFfmpeg(
     availableFormats: (tell: Tell) => tell(null, { [output.format]: { canMux: true } }),
     availableEncoders: (tell: Tell) => tell(null, {}),
   });
-  const stop = (): void =>
-    void stream.destroy(
-      new UserError("E_INPUT_BROKEN", `${input}: took longer than ${(limitMs ?? 0) / 1000} s`),
-    );
-  const timer = limitMs === undefined ? undefined : setTimeout(stop, limitMs);
-  stream.on("close", () => {
-    clearTimeout(timer);
-    if (!stream.readableEnded) command.kill("SIGKILL");
-  });
+  guard(stream, input, { ...limits, quiet }, () => void command.kill("SIGKILL"));
   command.pipe(stream, { end: true });
   return stream;
 }
 
+/**
+ * Sees to it that a program ends with its stream and with this thread, and its stream at the limits.
+ * @param limits.quiet seconds since the last output: counted, so that none passes while this process is stopped (Ctrl-Z)
+ */
+function guard(
+  stream: PassThrough,
+  input: string,
+  limits: FfmpegLimits & { readonly quiet: { seconds: number } },
+  kill: () => void,
+): void {
+  const { limitMs, stallSeconds = STALL_SECONDS, signal, quiet } = limits;
+  const stop = (cause: string): void =>
+    void stream.destroy(new UserError("E_INPUT_BROKEN", `${input}: ${cause}`));
+  const abort = (): void => void stream.destroy(new UserError("E_ABORTED", ABORTED));
+  const timer =
+    limitMs === undefined
+      ? undefined
+      : setTimeout(() => stop(`took longer than ${limitMs / 1000} s`), limitMs);
+  const watch = setInterval(() => {
+    quiet.seconds += 1;
+    if (stream.readableLength > 0) quiet.seconds = 0; // it is the reader that takes its time
+    if (quiet.seconds >= stallSeconds) stop(`ffmpeg hangs: nothing came for ${stallSeconds} s`);
+  }, 1000);
+  process.on("exit", kill); // programs outlive a worker thread
+  signal?.addEventListener("abort", abort);
+  if (signal?.aborted === true) abort();
+  stream.on("close", () => {
+    clearTimeout(timer);
+    clearInterval(watch);
+    process.off("exit", kill);
+    signal?.removeEventListener("abort", abort);
+    if (!stream.readableEnded) kill();
+  });
+}
+
+const NO_TRACK = "it has no track of the kind that is wanted";
 /** What ffmpeg says at length, or in words for who runs it. */
 const CAUSES: readonly (readonly [said: string, cause: string])[] = [
-  ["does not contain any stream", "it has no track of the kind that is wanted"],
+  ["does not contain any stream", NO_TRACK],
+  ["matches no streams", NO_TRACK],
   ["nothing was encoded", "nothing in it can be decoded"],
+  ["moov atom not found", "its table of contents is missing: it was cut short, or never finished"],
+  ["not on whitelist", "it is no sound and no video, or a list of other files"],
 ];
 
 /** ffmpeg's last word on what went wrong. */

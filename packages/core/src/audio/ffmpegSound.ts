@@ -42,7 +42,7 @@ async function runOnce(
   onBlock: OnSoundBlock,
 ): Promise<Pick<Sound, "sampleRateHz" | "channels">> {
   const output = { format: "wav", options: ["-vn", "-c:a", "pcm_f32le"] };
-  const stream = await runFfmpeg(path, output, limitMs);
+  const stream = await runFfmpeg(path, output, { limitMs });
   let layout: WavLayout | undefined;
   let held: Buffer = Buffer.alloc(0);
   let taken = 0;

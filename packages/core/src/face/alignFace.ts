@@ -9,8 +9,8 @@ export interface Point {
  * Where the eyes lie in an aligned face, as parts of its width and height: the median over aligned FER2013 faces of
  * face-api's own landmarks, so that a face cut from a photograph is framed as those that the network learnt from.
  */
-const LEFT_EYE = { x: 0.311, y: 0.297 };
-const RIGHT_EYE = { x: 0.704, y: 0.297 };
+export const LEFT_EYE = { x: 0.311, y: 0.297 };
+export const RIGHT_EYE = { x: 0.704, y: 0.297 };
 
 /**
  * Cuts a face out, turned and scaled so that its eyes lie level and in their places (a similarity transform), bilinear,

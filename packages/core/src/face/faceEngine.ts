@@ -12,11 +12,11 @@ import {
 export type FaceEngine = "onnxruntime" | "tensorflow.js wasm";
 
 /**
- * Runs a network whose one input is "pixels".
- * @param pixels [images, height, width, 3], 0 to 255
+ * Runs a network of one input.
+ * @param values of the input, [rows, …], such as pixels [images, height, width, 3], 0 to 255
  * @returns its output, row-major
  */
-export type RunNet = (pixels: Float32Array, images: number) => Promise<Float32Array>;
+export type RunNet = (values: Float32Array, rows: number) => Promise<Float32Array>;
 
 /** What runs the networks. */
 export interface LoadedFaceEngine {
@@ -58,9 +58,9 @@ function onnxEngine(ort: OnnxRuntime): LoadedFaceEngine {
         createdBy: CREATED_BY,
       });
       const session = await createSession(ort, bytes, { threads: THREADS });
-      const sizes = pixelSizes(graph);
-      return async (pixels, images) => {
-        const outputs = await session.run({ pixels: { data: pixels, dims: [images, ...sizes] } });
+      const { name, sizes } = inputOf(graph);
+      return async (data, rows) => {
+        const outputs = await session.run({ [name]: { data, dims: [rows, ...sizes] } });
         const output = outputs[OUTPUT];
         if (output === undefined) throw new Error("the network has no output");
         return output.data.slice(); // in memory of our own, that another thread can take over
@@ -79,10 +79,10 @@ async function wasmEngine(): Promise<LoadedFaceEngine> {
     name: "tensorflow.js wasm",
     create: async (graph, weights) => {
       const network = createNetwork(tf, graph, weights);
-      const sizes = pixelSizes(graph);
-      return async (pixels, images) => {
+      const { name, sizes } = inputOf(graph);
+      return async (data, rows) => {
         const output: Tensor = tf.tidy(() =>
-          network.forward({ pixels: tf.tensor(pixels, [images, ...sizes]) }, { training: false }),
+          network.forward({ [name]: tf.tensor(data, [rows, ...sizes]) }, { training: false }),
         );
         const values = output.dataSync<"float32">();
         output.dispose();
@@ -92,8 +92,9 @@ async function wasmEngine(): Promise<LoadedFaceEngine> {
   };
 }
 
-/** [height, width, 3] */
-function pixelSizes({ layers }: Graph): number[] {
-  const input = layers.find(({ name }) => name === "pixels");
-  return (input?.shape ?? []).slice(1).map((size) => size ?? 0);
+/** The name of a network's input, and its sizes but for the batch. */
+function inputOf({ layers }: Graph): { readonly name: string; readonly sizes: number[] } {
+  const input = layers.find(({ op }) => op === "input");
+  if (input === undefined) throw new Error("the network has no input");
+  return { name: input.name, sizes: input.shape.slice(1).map((size) => size ?? 0) };
 }

@@ -16,14 +16,18 @@ const CHANNELS = [32, 64, 128, 256];
 /**
  * What the landmark and the expression network begin with: four dense blocks, each half as wide and high as what it takes,
  * and the mean over the place. Pixels [B, 112, 112, 3], 0 to 255 → feature [B, 256].
- * @returns the builder, to go on with, and the name of the feature
+ * @returns the builder, to go on with, and the names of the blocks and of the feature
  */
-export function createFaceFeatureExtractor(): { net: GraphBuilder; feature: string } {
+export function createFaceFeatureExtractor(): {
+  net: GraphBuilder;
+  blocks: readonly string[];
+  feature: string;
+} {
   const net = createGraphBuilder();
   const pixels = net.input("pixels", [null, FACE_INPUT_SIZE, FACE_INPUT_SIZE, 3]);
   let x = net.standardise("normalise", pixels);
-  for (const [i, channels] of CHANNELS.entries()) x = addDenseBlock(net, `dense${i}`, x, channels);
-  return { net, feature: net.globalAveragePool2d("feature", x) };
+  const blocks = CHANNELS.map((channels, i) => (x = addDenseBlock(net, `dense${i}`, x, channels)));
+  return { net, blocks, feature: net.globalAveragePool2d("feature", x) };
 }
 
 /** Four convolutions, each of the sum of all that came before it in the block. */

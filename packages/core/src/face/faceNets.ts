@@ -1,12 +1,6 @@
 import type { Point } from "./alignFace.ts";
-import {
-  type FaceEngine,
-  type FaceEngineOptions,
-  type LoadedFaceEngine,
-  type RunNet,
-  loadFaceEngine,
-} from "./faceEngine.ts";
-import { faceExpressionGraph } from "./faceExpression.ts";
+import type { LoadedFaceEngine, RunNet } from "./faceEngine.ts";
+import { faceExpressionGraph, faceMapsGraph } from "./faceExpression.ts";
 import { FACE_MEAN_RGB } from "./faceFeatureExtractor.ts";
 import { faceLandmarksGraph, faceRegion, landmarksInput, landmarksOf } from "./faceLandmarks.ts";
 import type { RgbImage } from "./image.ts";
@@ -27,31 +21,35 @@ export interface FoundFace {
 }
 
 export interface FaceNets {
-  /** What runs the networks. */
-  readonly engine: FaceEngine;
-  /** The largest face of a picture, or undefined. */
-  findFace(image: RgbImage): Promise<FoundFace | undefined>;
+  /** The faces of a picture, the largest first, `most` of them at most; none is a normal case. */
+  findFaces(image: RgbImage, most: number): Promise<FoundFace[]>;
   /**
    * The feature of the facial-expression network for aligned faces.
    * @param faces each [112, 112, 3]
    * @returns [faces, 256] row-major
    */
   expressionFeatures(faces: readonly RgbImage[]): Promise<Float32Array>;
+  /**
+   * What that network sees at each place of aligned faces.
+   * @param faces each [112, 112, 3]
+   * @returns [faces, 7, 7, 384] row-major
+   */
+  expressionMaps(faces: readonly RgbImage[]): Promise<Float32Array>;
 }
 
 /** The largest value of a pixel. */
 const WHITE = 255;
 
-/** The three networks; each is made when it is first needed. */
-export async function loadFaceNets(options?: FaceEngineOptions): Promise<FaceNets> {
-  const engine = await loadFaceEngine(options);
+/** The networks, as the engine runs them; each is made when it is first needed. */
+export function createFaceNets(engine: LoadedFaceEngine): FaceNets {
   const detector = lazily(() => createFaceNet(engine, "detector"));
   const landmarks = lazily(() => createFaceNet(engine, "landmarks"));
   const expression = lazily(() => createFaceNet(engine, "expression"));
+  const maps = lazily(() => createFaceNet(engine, "maps"));
   return {
-    engine: engine.name,
-    findFace: async (image) => findFace(image, await detector(), landmarks),
-    expressionFeatures: async (faces) => expressionFeatures(faces, await expression()),
+    findFaces: async (image, most) => findFaces(image, most, await detector(), landmarks),
+    expressionFeatures: async (faces) => runOnFaces(faces, await expression()),
+    expressionMaps: async (faces) => runOnFaces(faces, await maps()),
   };
 }
 
@@ -77,6 +75,7 @@ const NETS = {
     model: "face_expression_model",
     meanRgb: FACE_MEAN_RGB,
   },
+  maps: { graph: faceMapsGraph, model: "face_expression_model", meanRgb: FACE_MEAN_RGB },
 } as const;
 
 /** Makes one of the networks, its weights read from face-api's files. */
@@ -92,28 +91,30 @@ export async function createFaceNet(
 }
 
 /**
- * The largest face that the detector sees, and its landmarks.
+ * The largest faces that the detector sees, and their landmarks.
  * @param landmarks called only where there is a face
  */
-export async function findFace(
+export async function findFaces(
   image: RgbImage,
+  most: number,
   detect: RunNet,
   landmarks: () => Promise<RunNet>,
-): Promise<FoundFace | undefined> {
+): Promise<FoundFace[]> {
   const boxes = facesOf(await detect(detectorInput(image), 1), image);
   const faces = boxes.flatMap((box) => {
     const region = faceRegion(box, image);
     return region === undefined ? [] : [{ box, region }];
   });
   const area = ({ box }: { readonly box: FaceBox }): number => box.width * box.height;
-  const largest = faces.toSorted((a, b) => area(b) - area(a))[0];
-  if (largest === undefined) return undefined;
-  const { box, region } = largest;
-  const points = await (await landmarks())(landmarksInput(image, region), 1);
-  return { box, landmarks: landmarksOf(points, region, box) };
+  const found: FoundFace[] = [];
+  for (const { box, region } of faces.toSorted((a, b) => area(b) - area(a)).slice(0, most)) {
+    const points = await (await landmarks())(landmarksInput(image, region), 1);
+    found.push({ box, landmarks: landmarksOf(points, region, box) });
+  }
+  return found;
 }
 
-async function expressionFeatures(faces: readonly RgbImage[], run: RunNet): Promise<Float32Array> {
+async function runOnFaces(faces: readonly RgbImage[], run: RunNet): Promise<Float32Array> {
   const size = faces[0]?.data.length ?? 0;
   if (size === 0) return new Float32Array(0);
   const pixels = new Float32Array(faces.length * size);

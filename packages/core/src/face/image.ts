@@ -47,3 +47,15 @@ export async function toSquare(image: RgbImage, size: number): Promise<RgbImage>
     .toBuffer();
   return { data: square, width: size, height: size };
 }
+
+/** Left and right exchanged. */
+export function mirrored({ data, width, height }: RgbImage): RgbImage {
+  const mirror = new Uint8Array(data.length);
+  for (let at = 0; at < data.length; at += 3) {
+    const pixel = at / 3;
+    const x = pixel % width;
+    const to = (pixel - x + (width - 1 - x)) * 3;
+    for (let channel = 0; channel < 3; channel += 1) mirror[to + channel] = data[at + channel] ?? 0;
+  }
+  return { data: mirror, width, height };
+}

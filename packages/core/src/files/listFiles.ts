@@ -39,6 +39,12 @@ export const VIDEO_EXTENSIONS: readonly string[] = [
   ".flv",
   ".mpg",
   ".mpeg",
+  ".ts",
+  ".mts",
+  ".m2ts",
+  ".wmv",
+  ".3gp",
+  ".ogv",
 ];
 
 /** How the system says that nothing is at a path: not there, below a file, a link to itself, a name that cannot be. */

@@ -1,4 +1,4 @@
-import { normal } from "../random.ts";
+import { beta, normal } from "../random.ts";
 import type { ClipBatch } from "./clips.ts";
 import type { SoftTargets } from "./loss.ts";
 
@@ -131,13 +131,5 @@ function mix(
     for (let k = 0; k < classes; k += 1)
       targets[row * classes + k] =
         share * (wanted[row * classes + k] ?? 0) + (1 - share) * (wanted[other * classes + k] ?? 0);
-  }
-}
-
-/** A draw of Beta(α, α) for α of 1 at most (Jöhnk 1964). */
-function beta(alpha: number, random: () => number): number {
-  for (;;) {
-    const [x, y] = [random() ** (1 / alpha), random() ** (1 / alpha)];
-    if (x + y <= 1 && x + y > 0) return x / (x + y);
   }
 }

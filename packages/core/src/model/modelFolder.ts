@@ -27,6 +27,12 @@ interface ModelJson {
   readonly weights: readonly WeightEntry[];
 }
 
+/** A trained model that was asked for: its folder, and the flag that named it. */
+export interface TrainedModel {
+  readonly folder: string;
+  readonly flag: string;
+}
+
 /** What a model's folder holds. */
 export interface ModelFacts {
   readonly json: Partial<ModelJson>;

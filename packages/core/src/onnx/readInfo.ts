@@ -30,10 +30,10 @@ export interface OnnxInfo {
 export type OnnxInfoValue = Omit<OnnxValue, "type"> & { readonly type: DataType | "other" };
 
 /** By field number, what reads the field; the others are passed over. */
-type Readers = Readonly<Record<number, (pbf: PbfReader) => void>>;
+export type Readers = Readonly<Record<number, (pbf: PbfReader) => void>>;
 
 /** Protobuf's wire type of texts, bytes and messages. */
-const LENGTH_DELIMITED = 2;
+export const LENGTH_DELIMITED = 2;
 
 const NAME_OF_TYPE = new Map(
   (Object.keys(DATA_TYPES) as DataType[]).map((name) => [DATA_TYPES[name] as number, name]),
@@ -50,12 +50,16 @@ export function readOnnxInfo(bytes: Uint8Array, file: string): OnnxInfo {
     if (info.outputs.length === 0) throw new Error("it has no output");
     return info;
   } catch (error) {
-    throw new UserError(
-      "E_INPUT_BROKEN",
-      `${file}: is not a whole ONNX model (${causeOf(error)})`,
-      { hint: "make the file again, or copy it whole", cause: error },
-    );
+    throw brokenOnnx(file, error);
   }
+}
+
+/** What is thrown for bytes that are no ONNX model. */
+export function brokenOnnx(file: string, error: unknown): UserError {
+  return new UserError("E_INPUT_BROKEN", `${file}: is not a whole ONNX model (${causeOf(error)})`, {
+    hint: "make the file again, or copy it whole",
+    cause: error,
+  });
 }
 
 function readModel(bytes: Uint8Array): OnnxInfo {
@@ -104,7 +108,8 @@ function weightReaders(files: Set<string>): Readonly<Record<"tensor" | "node", R
   return { tensor, node };
 }
 
-function readEntry(entry: PbfReader): [key: string, value: string] {
+/** A name and its text. */
+export function readEntry(entry: PbfReader): [key: string, value: string] {
   let [key, value] = ["", ""];
   readMessage(entry, {
     [STRING_ENTRY.key]: (pbf) => (key = readText(pbf)),
@@ -130,7 +135,8 @@ function readValue(value: PbfReader): OnnxInfoValue {
   return { name, type: NAME_OF_TYPE.get(elementType) ?? "other", dims };
 }
 
-function readSize(size: PbfReader): number | string {
+/** A size, its name, or "?". */
+export function readSize(size: PbfReader): number | string {
   let found: number | string = "?";
   readMessage(size, {
     [DIMENSION.value]: (pbf) => (found = pbf.readVarint(true)),
@@ -139,18 +145,20 @@ function readSize(size: PbfReader): number | string {
   return found;
 }
 
-function readMessage(pbf: PbfReader, readers: Readers): void {
+/** Reads the message that comes now, field by field. */
+export function readMessage(pbf: PbfReader, readers: Readers): void {
   readFields(pbf, endOfValue(pbf), readers);
 }
 
 /** Reads the fields up to `end`; a file that was cut or changed does not come out there. */
-function readFields(pbf: PbfReader, end: number, readers: Readers): void {
+export function readFields(pbf: PbfReader, end: number, readers: Readers): void {
   for (let field = pbf.nextField(end); field !== 0; field = pbf.nextField(end))
     readers[field]?.(pbf);
   if (pbf.pos !== end) throw new Error(`a field does not end at byte ${end}`);
 }
 
-function readText(pbf: PbfReader): string {
+/** The text that comes now. */
+export function readText(pbf: PbfReader): string {
   const { pos } = pbf;
   const end = endOfValue(pbf);
   pbf.pos = pos;
@@ -160,7 +168,7 @@ function readText(pbf: PbfReader): string {
 }
 
 /** Where the text or message that comes now ends; reads its length. */
-function endOfValue(pbf: PbfReader): number {
+export function endOfValue(pbf: PbfReader): number {
   if (pbf.type !== LENGTH_DELIMITED) throw new Error(`byte ${pbf.pos} has a number out of place`);
   const end = pbf.readVarint() + pbf.pos;
   if (end > pbf.length) throw new Error(`it ends before byte ${end}`);

@@ -14,10 +14,15 @@ const require = createRequire(import.meta.url);
  * chart, same bytes, also on a machine without fonts.
  */
 export async function renderPng(spec: ChartSpec): Promise<Uint8Array> {
+  return await pngOfSvg(await renderSvg(spec));
+}
+
+/** An SVG as a PNG, on white, so many pixels to a unit; text is set in {@link FONT}. */
+export async function pngOfSvg(svg: string, pixels = PIXELS_PER_UNIT): Promise<Uint8Array> {
   const { Resvg } = await import("@resvg/resvg-js");
-  const image = new Resvg(await renderSvg(spec), {
+  const image = new Resvg(svg, {
     background: "white",
-    fitTo: { mode: "zoom", value: PIXELS_PER_UNIT },
+    fitTo: { mode: "zoom", value: pixels },
     font: {
       loadSystemFonts: false,
       fontFiles: [

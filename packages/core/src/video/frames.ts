@@ -1,43 +1,102 @@
 import { runFfmpeg } from "../audio/ffmpeg.ts";
+import { UserError, causeOf } from "../errors.ts";
+import { statOf } from "../files/listFiles.ts";
 import type { RgbImage } from "../face/image.ts";
 
-/** Frames wider than this are scaled down: the face in them stays larger than what the encoder wants. */
-const MAX_WIDTH = 960;
+/** Frames of a video that are looked at, per second, unless said. */
+export const DEFAULT_FPS = 2;
+/** A larger frame is scaled down to it, pixels: the face in it stays larger than what the encoder wants. */
+const MAX_SIDE = 960;
+/** Containers keep times in whole milliseconds: a frame this early (seconds) is on time. */
+const EARLY = 0.0005;
+
+/** What keeps ffmpeg from repeating or dropping frames after the filters: its name since 5.1, and the one until 8. */
+const EVERY_FRAME = ["-fps_mode", "-vsync"] as const;
+
+/** What is looked at in a video. */
+export interface FrameOptions {
+  /** Frames a second, at most. */
+  readonly fps: number;
+  readonly signal?: AbortSignal | undefined;
+}
 
 /**
- * The pictures of a video at `fps` frames a second, in order, one at a time (rotation applied).
- * @throws UserError E_INPUT_BROKEN when ffmpeg cannot read it or it has no picture
+ * Frames of a video, upright and of square pixels, in order, one at a time. Time is cut into pieces of 1/fps seconds, from the first
+ * frame on, and the first frame that begins in a piece is taken: at a constant rate those at 0, 1/fps, 2/fps … seconds. A frame that
+ * stays on for longer is taken once, so that a video of fewer frames than `fps` gives each of them once.
+ * @throws UserError E_INPUT_BROKEN when ffmpeg cannot read it or it has no picture; E_ABORTED
  */
-export async function* videoFrames(path: string, fps: number): AsyncGenerator<RgbImage> {
-  const stream = await runFfmpeg(path, {
-    format: "image2pipe",
-    options: [
-      "-an",
-      "-vf",
-      `fps=${fps},scale='min(${MAX_WIDTH},iw)':-2`,
-      "-c:v",
-      "ppm",
-      "-pix_fmt",
-      "rgb24",
-    ],
-  });
-  let held = Buffer.alloc(0);
-  for await (const chunk of stream) {
-    held = Buffer.concat([held, chunk as Buffer]);
-    for (let frame = takeFrame(held); frame !== undefined; frame = takeFrame(held)) {
-      held = held.subarray(frame.bytes);
-      yield frame.image;
-    }
+export async function* videoFrames(path: string, options: FrameOptions): AsyncGenerator<RgbImage> {
+  if (statOf(path)?.size === 0)
+    throw new UserError("E_INPUT_BROKEN", `${path}: is empty (0 bytes)`);
+  const [name, formerName] = EVERY_FRAME;
+  try {
+    yield* decode(path, options, name);
+  } catch (error) {
+    if (!causeOf(error).includes("Option not found")) throw error;
+    yield* decode(path, options, formerName);
   }
 }
 
-/** The first whole PPM picture ("P6", width, height, 255, pixels) in the bytes. */
-function takeFrame(bytes: Buffer): { image: RgbImage; bytes: number } | undefined {
-  const header = /^P6\s(\d+)\s(\d+)\s255\s/.exec(bytes.toString("latin1", 0, 64));
-  if (header === null) return undefined;
-  const [width, height] = [Number(header[1]), Number(header[2])];
-  const start = header[0].length;
-  const end = start + width * height * 3;
-  if (bytes.length < end) return undefined;
-  return { image: { data: bytes.subarray(start, end), width, height }, bytes: end };
+async function* decode(
+  path: string,
+  { fps, signal }: FrameOptions,
+  everyFrame: (typeof EVERY_FRAME)[number],
+): AsyncGenerator<RgbImage> {
+  const firstThatIsNoCover = ["-map", "0:V:0"];
+  const filters = ["-vf", `${sample(fps)},${squarePixels()}`, everyFrame, "passthrough"];
+  const asPpm = ["-c:v", "ppm", "-pix_fmt", "rgb24"];
+  const output = {
+    format: "image2pipe",
+    options: [...firstThatIsNoCover, ...filters, ...asPpm],
+  };
+  yield* ppmPictures(await runFfmpeg(path, output, { signal }));
+}
+
+/**
+ * ffmpeg's filter that takes the first frame of each piece of 1/fps seconds. Its own filter `fps` repeats frames, and gives none of a
+ * video that is shorter than half a piece.
+ */
+function sample(fps: number): string {
+  const piece = (time: string): string => `floor((${time}-start_t+${EARLY})*${fps})`;
+  return `select='isnan(prev_selected_t)+not(eq(${piece("t")},${piece("prev_selected_t")}))'`;
+}
+
+/** Pixels of anamorphic video are not square: what was squeezed is widened again. */
+function squarePixels(): string {
+  const shrink = `min(1,${MAX_SIDE}/max(iw*sar,ih))`;
+  return `scale='max(1,round(iw*sar*${shrink}))':'max(1,round(ih*${shrink}))'`;
+}
+
+/** A PPM picture's head: "P6", width, height, 255. */
+const HEAD = /^P6\s(\d+)\s(\d+)\s255\s/;
+const LONGEST_HEAD = 64;
+
+/** Reads PPM pictures one after another. */
+async function* ppmPictures(stream: AsyncIterable<Buffer>): AsyncGenerator<RgbImage> {
+  let head = Buffer.alloc(0);
+  let picture: RgbImage | undefined;
+  let filled = 0;
+  for await (const chunk of stream) {
+    let bytes = chunk;
+    while (bytes.length > 0) {
+      if (picture === undefined) {
+        head = Buffer.concat([head, bytes]);
+        const found = HEAD.exec(head.toString("latin1", 0, LONGEST_HEAD));
+        if (found === null) break;
+        const [width, height] = [Number(found[1]), Number(found[2])];
+        picture = { data: new Uint8Array(width * height * 3), width, height };
+        filled = 0;
+        bytes = head.subarray(found[0].length);
+        head = Buffer.alloc(0);
+      }
+      const part = bytes.subarray(0, picture.data.length - filled);
+      picture.data.set(part, filled);
+      filled += part.length;
+      bytes = bytes.subarray(part.length);
+      if (filled < picture.data.length) continue;
+      yield picture;
+      picture = undefined;
+    }
+  }
 }

@@ -1,4 +1,3 @@
-import { throwIfAborted } from "../errors.ts";
 import type { RgbImage } from "../face/image.ts";
 
 /** What turns frames of a video into embeddings. */
@@ -25,7 +24,6 @@ const FRAMES_AT_ONCE = 16;
 export async function meanEmbedding(
   encoder: FrameEncoder,
   pictures: AsyncIterable<RgbImage>,
-  signal?: AbortSignal,
 ): Promise<MeanEmbedding> {
   const sum = new Float64Array(encoder.dim);
   let frames = 0;
@@ -41,7 +39,6 @@ export async function meanEmbedding(
     held = [];
   };
   for await (const frame of pictures) {
-    throwIfAborted(signal);
     frames += 1;
     const face = await encoder.frame(frame);
     if (face !== undefined) held.push(face);

@@ -47,7 +47,7 @@ interface PoolOptions<Result, Kept> {
   readonly graceMs?: number;
   /**
    * Whether jobs run native code that does not bear to have its thread ended while it runs: ONNX Runtime then aborts the
-   * process. Workers are told to leave between two calls, and ended only if they do not.
+   * process. Such workers are given longer to leave before they are ended.
    */
   readonly nativeCode?: boolean;
   /** Sees each result as it comes, in any order; what it returns comes out in the result's place. An error ends the run. */
@@ -69,8 +69,9 @@ interface Member {
 const LOOKS_PER_LIMIT = 10;
 /** And the longest time between two looks, milliseconds. */
 const LOOK_EVERY_MS = 1000;
-/** Time in which a worker told to leave must have left, milliseconds. */
-const LEAVE_WITHIN_MS = 10_000;
+/** Time in which a worker told to leave must have left, milliseconds: it ends the programs that it runs. */
+const LEAVE_WITHIN_MS = 500;
+const NATIVE_LEAVES_WITHIN_MS = 10_000;
 
 /**
  * Runs jobs in worker threads and yields their outcomes in the order of the jobs, whatever the number of workers.
@@ -198,16 +199,16 @@ export async function* mapInWorkers<Job, Result, Kept = Result>(
     clearInterval(timer);
     const members = [...alive];
     alive.clear();
-    const end = options.nativeCode === true ? askToLeave : (worker: Worker) => worker.terminate();
-    await Promise.all(members.map(({ worker }) => end(worker)));
+    const withinMs = options.nativeCode === true ? NATIVE_LEAVES_WITHIN_MS : LEAVE_WITHIN_MS;
+    await Promise.all(members.map(({ worker }) => askToLeave(worker, withinMs)));
   }
 }
 
-async function askToLeave(worker: Worker): Promise<void> {
+async function askToLeave(worker: Worker, withinMs: number): Promise<void> {
   const late = new AbortController();
   const exit = once(worker, "exit").catch(() => {}); // it may also crash
   worker.postMessage(LEAVE);
-  await Promise.race([exit, delay(LEAVE_WITHIN_MS, undefined, late).catch(() => {})]);
+  await Promise.race([exit, delay(withinMs, undefined, late).catch(() => {})]);
   late.abort();
   await worker.terminate();
 }

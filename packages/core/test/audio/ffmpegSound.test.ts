@@ -69,13 +69,16 @@ describe("a sound that is too long to be kept", () => {
   });
 });
 
-it("a picture, which has no sound, is refused", async () => {
-  const path = join(temporaryFolder(), "picture.png");
+it.each([
+  ["a video without sound", "mute.avi", "it has no track of the kind that is wanted"],
+  ["a picture", "picture.png", "it is no sound and no video, or a list of other files"],
+])("%s is refused", async (_, name, cause) => {
+  const path = join(temporaryFolder(), name);
   const source = "color=red:size=16x16:duration=1:rate=1";
   execFileSync(findFfmpeg(), ["-loglevel", "error", "-f", "lavfi", "-i", source, path]);
   await expect(openByFfmpeg(path)).rejects.toMatchObject({
     code: "E_INPUT_BROKEN",
-    message: `${path}: ffmpeg cannot read it (it has no track of the kind that is wanted)`,
+    message: `${path}: ffmpeg cannot read it (${cause})`,
   });
 });
 

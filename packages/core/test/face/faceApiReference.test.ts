@@ -4,7 +4,7 @@ import sharp from "sharp";
 import { beforeAll, describe, expect, test } from "vitest";
 import { drawFace } from "../../../../scripts/sample/faces.ts";
 import { type LoadedFaceEngine, loadFaceEngine } from "../../src/face/faceEngine.ts";
-import { createFaceNet, findFace } from "../../src/face/faceNets.ts";
+import { createFaceNet, findFaces } from "../../src/face/faceNets.ts";
 import type { RgbImage } from "../../src/face/image.ts";
 import { detectorInput, facesOf } from "../../src/face/tinyFaceDetector.ts";
 import { loadTensorFlow } from "../../src/model/backend.ts";
@@ -114,8 +114,9 @@ describe.each([
   ])("the landmarks of a face %s", async (_place, width, height, output) => {
     const image = await pictureOfFace(2, width, height);
     const landmarks = await createFaceNet(engine, "landmarks");
-    const found = await findFace(
+    const [found] = await findFaces(
       image,
+      1,
       async () => output,
       async () => landmarks,
     );

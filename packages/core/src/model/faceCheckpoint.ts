@@ -1,0 +1,84 @@
+import { faceApiVersion, faceWeightsSha256 } from "../face/weights.ts";
+import { UserError } from "../errors.ts";
+import { CREATED_BY } from "../hdf5/format.ts";
+import { exportGraph } from "../onnx/exportGraph.ts";
+import { FACE_EMBEDDING, faceCnnGraph } from "./faceCnn.ts";
+import type { Weights } from "./graph.ts";
+import { type ModelFacts, readModelFolder, takeWeights, writeModelFolder } from "./modelFolder.ts";
+import { hashOfWeights } from "./weightsHash.ts";
+
+/** The kind that its model.json names. */
+export const FACE_CNN = "face_cnn";
+
+/** A trained face_cnn as it is saved: a folder of model.json, weights.bin and, made of them, model.onnx. */
+export interface FaceCheckpoint {
+  /** In the order of the model's outputs. */
+  readonly classes: readonly string[];
+  readonly weights: Weights;
+  readonly epoch: number;
+  readonly settings: Readonly<Record<string, unknown>>;
+  readonly metrics: Readonly<Record<string, unknown>>;
+}
+
+/** The networks that it takes its maps from. */
+interface FaceJson extends Omit<FaceCheckpoint, "weights"> {
+  readonly maps: { readonly package: string; readonly weights_sha256: string };
+}
+
+/** Writes a checkpoint into a folder that it makes at `folder` (a staged output's temporary path). */
+export function writeFaceCheckpoint(folder: string, checkpoint: FaceCheckpoint): void {
+  const { weights, ...facts } = checkpoint;
+  const maps = {
+    package: `@vladmandic/face-api ${faceApiVersion()}`,
+    weights_sha256: faceWeightsSha256(),
+  };
+  const json: FaceJson = { ...facts, maps };
+  writeModelFolder(folder, FACE_CNN, json, weights, exportFaceCnn(checkpoint));
+}
+
+/**
+ * Reads a checkpoint folder.
+ * @throws UserError when it is missing, of another format, damaged, or made for other face networks than are installed; `flag`
+ * names where the path came from
+ */
+export function readFaceCheckpoint(folder: string, flag: string): FaceCheckpoint {
+  const { maps, ...checkpoint } = readModelFolder(folder, flag, FACE_CNN, checkpointFrom);
+  if (maps.weights_sha256 === faceWeightsSha256()) return checkpoint;
+  throw new UserError(
+    "E_SETTINGS",
+    `${flag} ${folder}: was trained on the maps of ${maps.package}, installed is ${faceApiVersion()} with other weights`,
+    { hint: "install that version, or train the model again" },
+  );
+}
+
+function checkpointFrom(facts: ModelFacts): FaceJson & FaceCheckpoint {
+  const { classes, maps, epoch, settings, metrics } = facts.json as unknown as FaceJson;
+  if (!Array.isArray(classes) || classes.length < 2)
+    throw new Error("model.json: classes must be a list of 2 at least");
+  if (typeof maps?.weights_sha256 !== "string")
+    throw new Error("model.json: maps.weights_sha256 must be there");
+  const weights = takeWeights(facts, faceCnnGraph(classes.length));
+  return { classes, maps, epoch, settings, metrics, weights };
+}
+
+/** As an .onnx file: `maps` [batch, 7, 7, 384] → `probabilities` and `logits` [batch, classes], `embeddings` [batch, 128]. */
+function exportFaceCnn({ classes, weights }: FaceCheckpoint): Uint8Array {
+  const graph = faceCnnGraph(classes.length);
+  return exportGraph(graph, weights, {
+    name: FACE_CNN,
+    outputs: [
+      { name: "probabilities", layer: graph.output, softmax: true },
+      { name: "logits", layer: graph.output },
+      { name: "embeddings", layer: FACE_EMBEDDING },
+    ],
+    metadata: {
+      format: "emotion-service onnx",
+      format_version: "1",
+      created_by: CREATED_BY,
+      kind: FACE_CNN,
+      classes: JSON.stringify(classes),
+      weights_sha256: hashOfWeights(graph, weights),
+    },
+    createdBy: CREATED_BY,
+  });
+}
