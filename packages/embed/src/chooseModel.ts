@@ -26,6 +26,6 @@ export function chooseModel(
   if (models.includes(model)) return model;
   throw new UserError(
     "E_FLAG",
-    `${flag} ${model}: must be ${models.join(" or ")} (or auto) for ${input}${input === "pictures" ? ", or an .onnx file" : ""}`,
+    `${flag} ${model}: must be ${models.join(" or ")} (or auto) for ${input}${input === "pictures" || input === "sound" ? ", or an .onnx file" : ""}`,
   );
 }

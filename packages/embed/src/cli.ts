@@ -14,17 +14,19 @@ import { DEVICES } from "@emotion-service/core/devices";
 import { FACE_CROPS } from "@emotion-service/core/face/faceCrop";
 import { readShard, wholeNote } from "@emotion-service/core/files/shard";
 import { DEFAULT_FPS } from "@emotion-service/core/video/frames";
+import { ONNX_LAYOUTS } from "./onnxFlags.ts";
 
 const BATCH_SIZE = 8;
 /** ResNet-18's threads wait for each other at every layer: the larger the batch the less, until memory tells. */
 const RESNET18_BATCH_SIZE = 16;
 
-/** "0.5,0.5,0.5" → a number a channel. */
-function threeNumbers(min: number, max: number): (text: string) => number[] {
+/** "0.5,0.5,0.5" → a number a channel, "0.5" → one for all. */
+function oneOrThree(min: number, max: number): (text: string) => number[] {
   const parse = numberIn(min, max);
   return (text) => {
     const parts = text.split(",");
-    if (parts.length !== 3) throw new InvalidArgumentError("must be three numbers, r,g,b");
+    if (parts.length !== 3 && parts.length !== 1)
+      throw new InvalidArgumentError("must be one number, or three numbers, r,g,b");
     return parts.map((part) => parse(part));
   };
 }
@@ -56,7 +58,7 @@ export function createProgram(io: CliIo) {
     )
     .option(
       "--audio_model <name>",
-      "with --videos_dir: encoder of the sound, audio_stats (default) or audio_cnn",
+      "with --videos_dir: encoder of the sound, audio_stats (default), audio_cnn, or an .onnx file",
     )
     .option(
       "--audio_weights <folder>",
@@ -64,7 +66,7 @@ export function createProgram(io: CliIo) {
     )
     .option(
       "--model <name>",
-      "encoder: auto (face for pictures, audio_stats for sound), face, face_cnn, resnet18, audio_stats, audio_cnn, or an .onnx file that takes pictures",
+      "encoder: auto (face for pictures, audio_stats for sound), face, face_cnn, resnet18, audio_stats, audio_cnn, or an .onnx file that takes pictures or sound",
       "auto",
     )
     .option(
@@ -95,20 +97,44 @@ export function createProgram(io: CliIo) {
     .addOption(
       new Option(
         "--input_size <pixels>",
-        ".onnx: pixels a side, where the file leaves them open (default: 224)",
+        ".onnx: pixels a side, where the shape of its input leaves them open (default: what the file states, 224)",
       ).argParser(integerIn(1, 4096)),
     )
     .addOption(
       new Option(
         "--mean <r,g,b>",
-        ".onnx: taken from pixels of [0, 1], before --std divides them (default: ImageNet's)",
-      ).argParser(threeNumbers(-1000, 1000)),
+        ".onnx: taken from pixels of [0, 1], before --std divides them; of log-mel, one number, dB (default: what the file states, ImageNet's; log-mel: 0)",
+      ).argParser(oneOrThree(-1000, 1000)),
     )
     .addOption(
       new Option(
         "--std <r,g,b>",
-        ".onnx: pixels are divided by it (default: ImageNet's)",
-      ).argParser(threeNumbers(1e-6, 1000)),
+        ".onnx: pixels, or log-mel, are divided by it (default: what the file states, ImageNet's; log-mel: 1)",
+      ).argParser(oneOrThree(1e-6, 1000)),
+    )
+    .addOption(
+      new Option(
+        "--layout <axes>",
+        ".onnx: order of the axes behind the batch, where the shape does not tell it: channels first or last of pictures, mel bands before or behind time of log-mel",
+      ).choices(ONNX_LAYOUTS),
+    )
+    .addOption(
+      new Option(
+        "--sr <hz>",
+        ".onnx: sample rate of the sound that it takes (default: what the file states, 16000)",
+      ).argParser(integerIn(1000, 384_000)),
+    )
+    .addOption(
+      new Option(
+        "--audio_input <kind>",
+        ".onnx: what it takes, where the shape does not tell it",
+      ).choices(["waveform", "logmel"] as const),
+    )
+    .addOption(
+      new Option(
+        "--do_normalize <rule>",
+        ".onnx: brings a waveform to zero mean and unit variance (default: what the file states, off)",
+      ).choices(["on", "off"] as const),
     )
     .option("--output <name>", ".onnx: the output that is the embedding (default: the first)")
     .addOption(
@@ -149,7 +175,11 @@ export function createProgram(io: CliIo) {
           inputSize: flags.input_size,
           mean: flags.mean,
           std: flags.std,
+          layout: flags.layout,
           output: flags.output,
+          sr: flags.sr,
+          audioInput: flags.audio_input,
+          doNormalize: flags.do_normalize,
         },
         env: process.env,
         faceCrop: flags.face_crop,

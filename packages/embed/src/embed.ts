@@ -1,14 +1,11 @@
 import { join } from "node:path";
-import type { Device } from "@emotion-service/core/devices";
 import { UserError } from "@emotion-service/core/errors";
 import {
   AUDIO_EXTENSIONS,
   IMAGE_EXTENSIONS,
-  extensionOf,
   listFiles,
 } from "@emotion-service/core/files/listFiles";
 import { refuseReplacing } from "@emotion-service/core/files/outputs";
-import type { OnnxSettings } from "@emotion-service/core/image/onnxEncoder";
 import type {
   PictureEncoder,
   PictureEncoderOptions,
@@ -21,6 +18,14 @@ import type { FrameNetwork } from "./embedVideoFrames.ts";
 import { type EmbedVideosOptions, type VideoSummaries, embedVideos } from "./embedVideos.ts";
 import type { EmbedSummary } from "./summary.ts";
 import { filesOf, targetOf, writeEmbedded } from "./writeEmbedded.ts";
+import {
+  isOnnx,
+  pictureSettings,
+  refuseOnnxFlags,
+  soundSettings,
+  withoutSound,
+} from "./onnxFlags.ts";
+import { embedSounds } from "./embedSounds.ts";
 
 export interface EmbedOptions extends EmbedVideosOptions {
   /** Exactly one of the four inputs is given. */
@@ -32,10 +37,6 @@ export interface EmbedOptions extends EmbedVideosOptions {
   readonly model: string;
   /** Of resnet18: a file, "random", or undefined for the published ones. Of face_cnn, audio_cnn: the folder of a trained one. */
   readonly weights: string | undefined;
-  /** What resnet18 or an .onnx file runs on. */
-  readonly device: Device;
-  /** What an .onnx file does not say of itself. */
-  readonly onnx: OnnxSettings;
   /** Where caches of weights lie is in the environment. */
   readonly env: PictureEncoderOptions["env"];
   readonly onNotice: (line: string) => void;
@@ -97,36 +98,8 @@ interface Input {
 
 /** Checks the input and the model against each other. */
 function chooseInput(options: EmbedOptions): Input {
-  const { imagesDir, audioH5, audioDir } = options;
-  if (imagesDir !== undefined) {
-    const model = choosePictureModel(options);
-    const paths = listFiles(imagesDir, IMAGE_EXTENSIONS, "--images_dir");
-    const isFace = FACE_MODELS.includes(model);
-    const run = isFace ? embedImages : embedByNetwork;
-    const trainedFace = faceModelOf(model, options);
-    return {
-      files: [
-        ...(model === "onnx" ? [options.model] : []),
-        ...paths.map((path) => join(imagesDir, path)),
-      ],
-      embedInto: (begin) => run(imagesDir, paths, { ...options, trainedFace }, begin),
-    };
-  }
-  const model = chooseModel(options.model, ["audio_stats", "audio_cnn"], "sound");
-  refuseNetworkFlags(options, model);
-  const trained = model === "audio_cnn" ? trainedModel("audio_cnn", options.weights) : undefined;
-  if (audioDir !== undefined) {
-    const paths = listFiles(audioDir, AUDIO_EXTENSIONS, "--audio_dir");
-    return {
-      files: paths.map((path) => join(audioDir, path)),
-      embedInto: (begin) => embedAudioFiles(audioDir, paths, trained, options, begin),
-    };
-  }
-  const file = audioH5 ?? "";
-  return {
-    files: [file],
-    embedInto: (begin) => embedAudioFeatures(file, trained, options, begin),
-  };
+  const { imagesDir } = options;
+  return imagesDir === undefined ? chooseSound(options) : choosePictures(imagesDir, options);
 }
 
 /** face, face_cnn, resnet18 or onnx */
@@ -135,6 +108,7 @@ function choosePictureModel(options: EmbedOptions): string {
     ? "onnx"
     : chooseModel(options.model, ["face", "face_cnn", "resnet18"], "pictures");
   refuseNetworkFlags(options, model);
+  if (model === "onnx") pictureSettings(options.onnx); // contradictions come before any file
   if (options.faces === "all" && !FACE_MODELS.includes(model))
     throw new UserError("E_FLAG", `--faces all: is for --model face or face_cnn, it is ${model}`);
   return model;
@@ -147,21 +121,56 @@ function faceModelOf(model: string, { weights }: EmbedOptions): TrainedModel | u
   return model === "face_cnn" ? trainedModel("face_cnn", weights) : undefined;
 }
 
+function choosePictures(imagesDir: string, options: EmbedOptions): Input {
+  const model = choosePictureModel(options);
+  const paths = listFiles(imagesDir, IMAGE_EXTENSIONS, "--images_dir");
+  const run = FACE_MODELS.includes(model) ? embedImages : embedByNetwork;
+  const trainedFace = faceModelOf(model, options);
+  return {
+    files: [
+      ...(model === "onnx" ? [options.model] : []),
+      ...paths.map((path) => join(imagesDir, path)),
+    ],
+    embedInto: (begin) => run(imagesDir, paths, { ...options, trainedFace }, begin),
+  };
+}
+
 /** How the pictures of videos are embedded: by a network that their frames go through, or as faces. */
-function chooseFrames(options: EmbedOptions): [EmbedVideosOptions, FrameNetwork | undefined] {
+function chooseFrames(videos: EmbedOptions): [EmbedVideosOptions, FrameNetwork | undefined] {
+  const options = { ...videos, onnx: withoutSound(videos.onnx) };
   const model = choosePictureModel(options);
   if (FACE_MODELS.includes(model))
-    return [{ ...options, trainedFace: faceModelOf(model, options) }, undefined];
+    return [{ ...videos, trainedFace: faceModelOf(model, options) }, undefined];
   const network: FrameNetwork = {
     files: model === "onnx" ? [options.model] : [],
     device: options.device,
     load: () => loadNetwork(options),
   };
-  return [options, network];
+  return [videos, network];
 }
 
-function isOnnx(model: string): boolean {
-  return extensionOf(model) === ".onnx";
+function chooseSound(options: EmbedOptions): Input {
+  const { audioDir, audioH5 = "", device, model: file } = options;
+  const model = isOnnx(file) ? "onnx" : chooseModel(file, ["audio_stats", "audio_cnn"], "sound");
+  refuseNetworkFlags(options, model);
+  const trained = model === "audio_cnn" ? trainedModel("audio_cnn", options.weights) : undefined;
+  const network = isOnnx(file)
+    ? { file, flag: "--model", device, settings: soundSettings(options.onnx) }
+    : undefined;
+  const files = network === undefined ? [] : [file];
+  if (audioDir === undefined)
+    return {
+      files: [...files, audioH5],
+      embedInto: (begin) => embedAudioFeatures(audioH5, network ?? trained, options, begin),
+    };
+  const paths = listFiles(audioDir, AUDIO_EXTENSIONS, "--audio_dir");
+  return {
+    files: [...files, ...paths.map((path) => join(audioDir, path))],
+    embedInto: (begin) =>
+      network === undefined
+        ? embedAudioFiles(audioDir, paths, trained, options, begin)
+        : embedSounds(network, audioDir, paths, options, begin),
+  };
 }
 
 /** The models whose weights can be named. */
@@ -175,13 +184,7 @@ function refuseNetworkFlags({ weights, device, onnx }: EmbedOptions, model: stri
     });
   if (weights !== undefined && !WEIGHTED.includes(model))
     throw refused("--weights", "resnet18, face_cnn or audio_cnn");
-  for (const [flag, value] of Object.entries({
-    "--input_size": onnx.inputSize,
-    "--mean": onnx.mean,
-    "--std": onnx.std,
-    "--output": onnx.output,
-  }))
-    if (value !== undefined && model !== "onnx") throw refused(flag, "FILE.onnx");
+  if (model !== "onnx") refuseOnnxFlags(onnx, model);
   const takesDevice = model === "resnet18" || model === "onnx";
   if (device !== "auto" && device !== "cpu" && !takesDevice)
     throw refused(`--device ${device}`, "resnet18 or an .onnx file");
@@ -205,7 +208,7 @@ async function loadNetwork(options: EmbedOptions): Promise<PictureEncoder> {
   const faceCrop = options.faceCrop === "on" ? "on" : "off"; // auto: as Python services do
   if (isOnnx(options.model)) {
     const { loadOnnxEncoder } = await import("@emotion-service/core/image/onnxEncoder");
-    const settings = options.onnx;
+    const settings = pictureSettings(options.onnx);
     return loadOnnxEncoder(options.model, "--model", { ...options, faceCrop, settings });
   }
   const { loadResnet18Encoder } = await import("@emotion-service/core/image/resnet18Encoder");

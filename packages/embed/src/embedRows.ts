@@ -1,4 +1,8 @@
-import { type TrainedAudio, loadAudioEncoder } from "@emotion-service/core/audio/audioEncoder";
+import {
+  type OnnxAudio,
+  type TrainedAudio,
+  loadAudioEncoder,
+} from "@emotion-service/core/audio/audioEncoder";
 import { DEFAULT_LOG_MEL, type LogMelConfig } from "@emotion-service/core/audio/logMelConfig";
 import { breathe } from "@emotion-service/core/breathe";
 import { UserError } from "@emotion-service/core/errors";
@@ -36,7 +40,7 @@ export interface EmbedRun extends WorkOptions {
 export type Begin = (plan: EmbedPlan) => EmbedWork;
 
 /** A clip of zeros has no voice: a missing modality, here as at prediction. */
-const SILENT = "silent: every sample is zero";
+export const SILENT = "silent: every sample is zero";
 const NO_FACE = "no face found (an aligned face wants --face_crop off)";
 
 /** Passes each line on once: every worker says the same. */
@@ -194,7 +198,7 @@ const CLIPS_A_TURN = 16;
  */
 export async function embedAudioFeatures(
   file: string,
-  trained: TrainedAudio | undefined,
+  trained: TrainedAudio | OnnxAudio | undefined,
   options: EmbedRun,
   begin: Begin,
 ): Promise<void> {

@@ -1,11 +1,14 @@
 import { join } from "node:path";
+import type { Device } from "@emotion-service/core/devices";
 import { UserError } from "@emotion-service/core/errors";
 import { VIDEO_EXTENSIONS, listFiles } from "@emotion-service/core/files/listFiles";
 import { refuseReplacing } from "@emotion-service/core/files/outputs";
 import { DEFAULT_FPS } from "@emotion-service/core/video/frames";
 import { chooseModel, trainedModel } from "./chooseModel.ts";
 import { type EmbedRun, embedAudioFiles, embedVideoFaces } from "./embedRows.ts";
+import { embedSounds } from "./embedSounds.ts";
 import { type FrameNetwork, embedVideoFrames } from "./embedVideoFrames.ts";
+import { type OnnxFlags, isOnnx, videoSoundSettings } from "./onnxFlags.ts";
 import type { EmbedSummary } from "./summary.ts";
 import { filesOf, targetOf, writeEmbedded } from "./writeEmbedded.ts";
 
@@ -20,10 +23,13 @@ export interface EmbedVideosOptions extends EmbedRun {
   readonly outH5: string;
   /** Of the sound of videos. */
   readonly outAudioH5: string | undefined;
-  /** Of the sound of videos: auto, audio_stats, audio_cnn */
+  /** Of the sound of videos: auto, audio_stats, audio_cnn, an .onnx file */
   readonly audioModel: string | undefined;
   /** Of audio_cnn, for the sound of videos: the folder of a trained one. */
   readonly audioWeights: string | undefined;
+  /** What an .onnx file runs on, and what it does not say of itself. */
+  readonly device: Device;
+  readonly onnx: OnnxFlags;
   /** Frames of a video that are looked at, per second. */
   readonly fps: number | undefined;
   readonly manifestName: string | undefined;
@@ -51,7 +57,9 @@ export async function embedVideos(
         hint: "leave it out: each manifest has the name of its output",
       },
     );
-  const heard = chooseModel(audioModel, ["audio_stats", "audio_cnn"], "sound", "--audio_model");
+  const heard = isOnnx(audioModel)
+    ? "onnx"
+    : chooseModel(audioModel, ["audio_stats", "audio_cnn"], "sound", "--audio_model");
   if (audioWeights !== undefined && heard !== "audio_cnn")
     throw new UserError(
       "E_FLAG",
@@ -59,11 +67,22 @@ export async function embedVideos(
     );
   const trained =
     heard === "audio_cnn" ? trainedModel("audio_cnn", audioWeights, "--audio_weights") : undefined;
+  const settings = videoSoundSettings(options.onnx, heard);
+  const soundNetwork = {
+    file: audioModel,
+    flag: "--audio_model",
+    device: options.device,
+    settings,
+  };
   const [images, audio] = [targetOf(options.outH5), targetOf(outAudioH5)];
   const paths = listFiles(folder, VIDEO_EXTENSIONS, "--videos_dir");
   refuseReplacing(
     [...filesOf(images), ...filesOf(audio)],
-    [...(network?.files ?? []), ...paths.map((path) => join(folder, path))],
+    [
+      ...(network?.files ?? []),
+      ...(heard === "onnx" ? [audioModel] : []),
+      ...paths.map((path) => join(folder, path)),
+    ],
   );
   const [pictures, sound] = await writeEmbedded(
     [
@@ -74,7 +93,13 @@ export async function embedVideos(
             ? embedVideoFaces(folder, paths, fps, options, begin)
             : embedVideoFrames(network, folder, paths, fps, options, begin),
       },
-      { target: audio, embed: (begin) => embedAudioFiles(folder, paths, trained, options, begin) },
+      {
+        target: audio,
+        embed: (begin) =>
+          heard === "onnx"
+            ? embedSounds(soundNetwork, folder, paths, options, begin)
+            : embedAudioFiles(folder, paths, trained, options, begin),
+      },
     ],
     options,
   );

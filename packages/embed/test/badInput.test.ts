@@ -131,7 +131,7 @@ describe("refused, with a cause, and nothing left behind", () => {
       "--std of two numbers",
       ["--images_dir", "broken", "--model", "text.ONNX", "--std", "1,1", ...out],
       2,
-      /must be three numbers, r,g,b/,
+      /must be one number, or three numbers, r,g,b/,
     ],
     [
       "an .onnx file that is none",

@@ -29,8 +29,8 @@ export function createProgram(io: CliIo) {
       "for models trained on resnet18 or .onnx embeddings: the weights or the .onnx file that embed had (default: resnet18's published ones, from a cache or downloaded once)",
     )
     .option(
-      "--audio_weights <folder>",
-      "for models trained on audio_cnn embeddings: the folder of the trained network that embed had (default: the one that comes along)",
+      "--audio_weights <path>",
+      "for models trained on audio_cnn or .onnx embeddings of sound: the folder of the trained network, or the .onnx file, that embed had (default: the audio_cnn that comes along)",
     )
     .option(
       "--csv <file>",

@@ -1,7 +1,8 @@
 import { audioCnnInfo } from "@emotion-service/core/audio/audioCnnEncoder";
-import type { TrainedAudio } from "@emotion-service/core/audio/audioEncoder";
+import type { AudioEncoder, TrainedAudio } from "@emotion-service/core/audio/audioEncoder";
 import { SHIPPED_AUDIO_CNN } from "@emotion-service/core/model/shippedModels";
 import type { LogMelConfig } from "@emotion-service/core/audio/logMelConfig";
+import type { SoundInput } from "@emotion-service/core/audio/prepareSound";
 import { UserError, causeOf } from "@emotion-service/core/errors";
 import type { RgbImage } from "@emotion-service/core/face/image";
 import { type EncoderInfo, requireSameEncoder } from "@emotion-service/core/hdf5/encoder";
@@ -29,7 +30,7 @@ export interface InputEncoders {
 }
 
 export interface InputEncoderOptions extends ImageEncoderOptions {
-  /** The folder of the audio_cnn that made the embeddings. */
+  /** The folder of the audio_cnn, or the .onnx file, that made the embeddings. */
   readonly audioWeights?: string | undefined;
 }
 
@@ -86,32 +87,60 @@ async function requireImageEncoder(
 
 async function createAudioEncoder(
   info: EncoderInfo,
-  { audioWeights, onNotice }: InputEncoderOptions,
+  options: InputEncoderOptions,
 ): Promise<(path: string) => Promise<Embedded>> {
-  const { audio: config } = JSON.parse(info.featureConfig) as { audio?: LogMelConfig };
-  if (!["audio_stats", "audio_cnn"].includes(info.model) || config === undefined)
-    throw cannotEmbed("audio", info);
-  const trained = info.model === "audio_cnn" ? requireTrained(info, audioWeights) : undefined;
-  const [{ loadAudioEncoder }, { openSound }, { createLogMelExtractor }] = await Promise.all([
-    import("@emotion-service/core/audio/audioEncoder"),
+  const encoder = await loadSoundEncoder(info, options);
+  const [{ openSound }, { createSoundPreparer }] = await Promise.all([
     import("@emotion-service/core/audio/decode"),
-    import("@emotion-service/core/audio/logMel"),
+    import("@emotion-service/core/audio/prepareSound"),
   ]);
-  const encoder = await loadAudioEncoder({ trained, config, onNotice });
-  const actual = trained === undefined ? THIS_INSTALL.actual : `${trained.flag} ${trained.folder}`;
-  requireSameEncoder(info, encoder.info, { ...THIS_INSTALL, actual });
-  const extract = createLogMelExtractor(config);
+  const prepare = createSoundPreparer(encoder.input);
   return async (path) => {
-    const { features, frames, silent, durationSeconds } = await extract(await openSound(path));
-    if (silent) return { embedding: undefined, cause: "the sound is silent: every sample is zero" };
-    const embedding = await encoder.embed(features, frames);
-    const { fixed_duration: fixed } = config;
-    const used = fixed > 0 ? Math.min(durationSeconds, fixed) : durationSeconds;
-    return { embedding, facts: { duration_seconds: durationSeconds, used_seconds: used } };
+    const sound = await prepare(await openSound(path));
+    if (sound.silent)
+      return { embedding: undefined, cause: "the sound is silent: every sample is zero" };
+    const { durationSeconds, usedSeconds } = sound;
+    const facts = { duration_seconds: durationSeconds, used_seconds: usedSeconds };
+    return embeddedRow(await encoder.embed(sound.values, sound.steps), facts);
   };
 }
 
+/** The encoder that made the embeddings, and how its input is made. */
+async function loadSoundEncoder(
+  info: EncoderInfo,
+  { audioWeights, onNotice }: InputEncoderOptions,
+): Promise<Pick<AudioEncoder, "embed"> & { readonly input: SoundInput }> {
+  const { featureConfig } = info;
+  if (info.model === "onnx") {
+    const { loadOnnxSoundEncoder } = await import("@emotion-service/core/audio/onnxSoundEncoder");
+    const file = requireOnnx(info, audioWeights);
+    const loading = loadOnnxSoundEncoder(file, AUDIO_WEIGHTS, { device: "auto", featureConfig });
+    const encoder = await loading;
+    const actual = `${AUDIO_WEIGHTS} ${file}`;
+    requireSameEncoder(info, encoder.info, { ...THIS_INSTALL, actual });
+    return encoder;
+  }
+  const { audio: config } = JSON.parse(featureConfig) as { audio?: LogMelConfig };
+  if (!["audio_stats", "audio_cnn"].includes(info.model) || config === undefined)
+    throw cannotEmbed("audio", info);
+  const trained = info.model === "audio_cnn" ? requireTrained(info, audioWeights) : undefined;
+  const { loadAudioEncoder } = await import("@emotion-service/core/audio/audioEncoder");
+  const encoder = await loadAudioEncoder({ trained, config, onNotice });
+  const actual = trained === undefined ? THIS_INSTALL.actual : `${trained.flag} ${trained.folder}`;
+  requireSameEncoder(info, encoder.info, { ...THIS_INSTALL, actual });
+  return { ...encoder, input: { kind: "logmel", config } };
+}
+
 const AUDIO_WEIGHTS = "--audio_weights";
+
+function requireOnnx(info: EncoderInfo, file: string | undefined): string {
+  if (file !== undefined) return file;
+  throw new UserError(
+    "E_SETTINGS",
+    `the model was trained on embeddings of sound by an .onnx file of SHA-256 ${info.weightsSha256}`,
+    { hint: `name the file that embed had as its model with ${AUDIO_WEIGHTS}` },
+  );
+}
 
 /** The network that was named; without a name, the one that comes along, where it is that one. */
 function requireTrained(info: EncoderInfo, folder: string | undefined): TrainedAudio {

@@ -105,16 +105,15 @@ async function loadOnnx(
   info: EncoderInfo,
   options: PictureEncoderOptions,
 ): Promise<PictureEncoder> {
-  const { loadOnnxEncoder, onnxSettingsOf } =
-    await import("@emotion-service/core/image/onnxEncoder");
+  const { loadOnnxEncoder } = await import("@emotion-service/core/image/onnxEncoder");
   if (options.weights === undefined)
     throw new UserError(
       "E_SETTINGS",
       `the model was trained on embeddings of an .onnx file of SHA-256 ${info.weightsSha256}`,
       { hint: "name the file that embed had as --model with --weights" },
     );
-  const settings = onnxSettingsOf(info.featureConfig);
-  return loadOnnxEncoder(options.weights, "--weights", { ...options, settings });
+  const { featureConfig } = info;
+  return loadOnnxEncoder(options.weights, "--weights", { ...options, featureConfig });
 }
 
 function cropOf(info: EncoderInfo): FaceCrop | undefined {

@@ -31,7 +31,7 @@ export interface PredictOptions {
   readonly fps: number;
   /** The resnet18 or .onnx file that made the embeddings; undefined where it can be found, or is not needed. */
   readonly weights: string | undefined;
-  /** The folder of the audio_cnn that made the embeddings; undefined where none did. */
+  /** The folder of the audio_cnn, or the .onnx file, that made the embeddings; undefined where none did, or it can be found. */
   readonly audioWeights: string | undefined;
   /** Where caches of weights lie is in the environment. */
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -90,8 +90,8 @@ function refuseUnusedWeights(
   const [image, audio] = [encoders.image?.model, encoders.audio?.model];
   if (weights !== undefined && !(image !== undefined && FILE_ENCODERS.includes(image)))
     throw refused("--weights", "resnet18 or .onnx", "pictures", image);
-  if (audioWeights !== undefined && audio !== "audio_cnn")
-    throw refused("--audio_weights", "audio_cnn", "sound", audio);
+  if (audioWeights !== undefined && audio !== "audio_cnn" && audio !== "onnx")
+    throw refused("--audio_weights", "audio_cnn or .onnx", "sound", audio);
 }
 
 async function predictInputs(

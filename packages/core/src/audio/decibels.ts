@@ -2,7 +2,7 @@ import { allocateFloats, floatsAt, kernel } from "./kernel.ts";
 
 /** librosa.power_to_db's floors: of the power, and below the loudest cell, dB. */
 const AMIN = 1e-10;
-const TOP_DB = 80;
+export const TOP_DB = 80;
 
 /** Values that are converted in one piece. */
 const PIECE = 1 << 13;

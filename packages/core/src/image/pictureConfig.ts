@@ -4,7 +4,8 @@ import type { PictureInput } from "./preparePicture.ts";
 
 /**
  * The feature_config of a picture encoder. Where faces are cut out, what cuts them belongs to it.
- * @param settings "imagenet": pixels are scaled by ImageNet's mean and deviation; size: pixels, one side or [height, width]
+ * @param settings "imagenet": pixels are scaled by ImageNet's mean and deviation; size: pixels, one side or [height, width]; what is
+ * as usual of an .onnx file's layout, channels and output is left out
  */
 export function pictureConfig(
   faceCrop: PictureInput["faceCrop"],
@@ -14,6 +15,8 @@ export function pictureConfig(
       | "none"
       | { readonly mean: readonly number[]; readonly std: readonly number[] };
     readonly size: number | readonly [height: number, width: number];
+    readonly layout?: "nchw" | "nhwc";
+    readonly channels?: "bgr";
     readonly output?: string;
   },
 ): string {

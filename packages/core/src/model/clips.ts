@@ -23,11 +23,15 @@ export interface ClipBatch extends LabelledBatch {
 const FLOOR = -79.9;
 
 /**
- * A clip as it was before it was padded to a fixed duration: without the frames at either end that are silent throughout.
+ * Where a clip lies between the frames at either end that are silent throughout, which a fixed duration puts there.
  * @param features [mels, frames] row-major, dB, as files keep them
- * @returns [frames, mels]; one frame of a clip that is silent throughout
+ * @returns the first frame and the one after the last; one frame of a clip that is silent throughout
  */
-export function withoutPadding(features: Float32Array, frames: number, mels: number): Float32Array {
+export function soundingFrames(
+  features: Float32Array,
+  frames: number,
+  mels: number,
+): { readonly first: number; readonly end: number } {
   const sounds = (t: number): boolean => {
     for (let m = 0; m < mels; m += 1) if ((features[m * frames + t] ?? 0) > FLOOR) return true;
     return false;
@@ -36,6 +40,16 @@ export function withoutPadding(features: Float32Array, frames: number, mels: num
   while (first < frames - 1 && !sounds(first)) first += 1;
   let end = frames;
   while (end > first + 1 && !sounds(end - 1)) end -= 1;
+  return { first, end };
+}
+
+/**
+ * A clip as it was before it was padded to a fixed duration.
+ * @param features [mels, frames] row-major, dB, as files keep them
+ * @returns [frames, mels]; one frame of a clip that is silent throughout
+ */
+export function withoutPadding(features: Float32Array, frames: number, mels: number): Float32Array {
+  const { first, end } = soundingFrames(features, frames, mels);
   const clip = new Float32Array((end - first) * mels);
   for (let t = first; t < end; t += 1)
     for (let m = 0; m < mels; m += 1) clip[(t - first) * mels + m] = features[m * frames + t] ?? 0;

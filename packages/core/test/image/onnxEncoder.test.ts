@@ -1,11 +1,10 @@
 import { writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { loadOnnxEncoder, onnxSettingsOf } from "@emotion-service/core/image/onnxEncoder";
+import { loadOnnxEncoder } from "@emotion-service/core/image/onnxEncoder";
 import {
   DATA_TYPES,
   type DataType,
   type Dims,
-  type OnnxModel,
   type OnnxNode,
   type OnnxValue,
 } from "@emotion-service/core/onnx/model";
@@ -14,32 +13,17 @@ import { writeOnnx } from "@emotion-service/core/onnx/writeModel";
 import { PbfWriter } from "pbf";
 import { describe, expect, it } from "vitest";
 import { temporaryFolder } from "../../../../test/command.ts";
-
-const POOL: OnnxNode = { op: "GlobalAveragePool", inputs: ["x"], output: "y", attributes: {} };
-const FLATTEN: OnnxNode = { op: "Flatten", inputs: ["y"], output: "means", attributes: {} };
-const MEANS: OnnxValue = { name: "means", type: "float32", dims: ["batch", 3] };
-
-/** A file whose network gives the mean of each channel of a picture [batch, 3, height, width]. */
-function meansNetwork(
-  dims: Dims,
-  type: DataType = "float32",
-  { nodes, outputs }: Partial<Pick<OnnxModel, "nodes" | "outputs">> = {},
-): string {
-  return written(
-    writeOnnx({
-      name: "means",
-      producer: "test",
-      inputs: [{ name: "x", type, dims }],
-      outputs: outputs ?? [MEANS],
-      nodes: nodes ?? [POOL, FLATTEN],
-      constants: [],
-      metadata: {},
-    }),
-  );
-}
+import {
+  FLATTEN,
+  MEANS,
+  POOL,
+  meansNetwork,
+  meansOf,
+  plain,
+} from "../../../../test/onnxNetworks.ts";
 
 function written(bytes: Uint8Array): string {
-  const file = join(temporaryFolder(), "means.onnx");
+  const file = join(temporaryFolder(), "network.onnx");
   writeFileSync(file, bytes);
   return file;
 }
@@ -79,15 +63,6 @@ function writeWeight(location: string, graph: PbfWriter): void {
 const OPTIONS = { device: "auto", faceCrop: "off" } as const;
 const load = (file: string) => loadOnnxEncoder(file, "--model", OPTIONS);
 
-/** A picture of one colour. */
-function plain(colour: readonly number[], width: number, height: number) {
-  return {
-    data: Uint8Array.from({ length: width * height * 3 }, (_, i) => colour[i % 3]!),
-    width,
-    height,
-  };
-}
-
 const COLOURS = [[0, 0, 0], [255, 128, 3], [10, 20, 30]]; // prettier-ignore
 /** torchvision's Normalize on ToTensor. */
 const EXPECTED = COLOURS.flatMap(([red = 0, green = 0, blue = 0]) => [
@@ -126,25 +101,33 @@ describe("loadOnnxEncoder", () => {
     const raw: OnnxValue = { name: "y", type: "float32", dims: ["batch", 3, 1, 1] };
     const open = { outputs: [raw, MEANS] };
     const file = meansNetwork(["batch", 3, "height", "width"], "float32", open);
-    const settings = { inputSize: 8, mean: [0.5, 0.25, 0], std: [0.5, 1, 2], output: "means" };
+    const settings = {
+      size: [8, 8],
+      mean: [0.5, 0.25, 0],
+      std: [0.5, 1, 2],
+      output: "means",
+    } as const;
     const encoder = await loadOnnxEncoder(file, "--model", { ...OPTIONS, settings });
     expect(encoder.input).toMatchObject({ width: 8, height: 8 });
-    expect(onnxSettingsOf(encoder.info.featureConfig)).toEqual(settings);
+    const { mean, std, size, output } = settings;
+    expect(JSON.parse(encoder.info.featureConfig)).toMatchObject({ normalisation: { mean, std }, size, output }); // prettier-ignore
     const [red, green, blue] = await encoder.embed([plain([255, 128, 3], 8, 8)]);
     expect(red).toBeCloseTo((1 - 0.5) / 0.5, 6);
     expect(green).toBeCloseTo((128 / 255 - 0.25) / 1, 6);
     expect(blue).toBeCloseTo(3 / 255 / 2, 6);
     const plainOne = await load(file);
     expect(plainOne.info.featureConfig).not.toEqual(encoder.info.featureConfig);
-    const again = onnxSettingsOf(plainOne.info.featureConfig);
-    const same = await loadOnnxEncoder(file, "--model", { ...OPTIONS, settings: again });
-    expect(same.info).toEqual(plainOne.info);
+    for (const { info } of [encoder, plainOne]) {
+      const { featureConfig } = info;
+      const again = await loadOnnxEncoder(file, "--weights", { ...OPTIONS, featureConfig });
+      expect(again.info).toEqual(info);
+    }
   });
 
   it.each([
     [
       "a size that the file does not take",
-      { inputSize: 5 },
+      { size: [5, 5] },
       "float32",
       /--input_size 5: [^]* takes pictures of 4 × 6 alone/,
     ],
@@ -161,6 +144,41 @@ describe("loadOnnxEncoder", () => {
     await expect(loading).rejects.toMatchObject({ message: expect.stringMatching(message) });
   });
 
+  it.each<[string, Dims, "nchw" | "nhwc"]>([
+    ["channels that could be either axis", ["batch", 3, 4, 3], "nchw"],
+    ["the same, the other way", ["batch", 3, 4, 3], "nhwc"],
+    ["axes that are all open", ["batch", "a", "b", "c"], "nhwc"],
+  ])("takes --layout for %s, and keeps it", async (_, dims, layout) => {
+    const file = meansNetwork(dims, "float32", { nodes: meansOf(layout) });
+    const size = layout === "nchw" ? ([4, 3] as const) : ([3, 4] as const);
+    const settings = { layout, size: typeof dims[1] === "string" ? size : undefined };
+    const encoder = await loadOnnxEncoder(file, "--model", { ...OPTIONS, settings });
+    expect(encoder.input).toMatchObject({ height: size[0], width: size[1] });
+    const means = await encoder.embed([plain(COLOURS[1]!, size[1], size[0])]);
+    for (const [i, mean] of means.entries()) expect(mean).toBeCloseTo(EXPECTED[3 + i]!, 5);
+    const { featureConfig } = encoder.info;
+    const again = await loadOnnxEncoder(file, "--weights", { ...OPTIONS, featureConfig });
+    expect(again.info).toEqual(encoder.info);
+  });
+
+  it("refuses a layout that contradicts the shape", async () => {
+    const file = meansNetwork(["batch", 3, 4, 6]);
+    const loading = loadOnnxEncoder(file, "--model", { ...OPTIONS, settings: { layout: "nhwc" } });
+    await expect(loading).rejects.toThrow(/--layout nhwc: .* has 6 there, and not 3 or 1 channels/);
+  });
+
+  it("makes pictures grey as Pillow does, for one channel", async () => {
+    const output = { name: "means", type: "float32", dims: ["batch", 1] } as const;
+    const file = meansNetwork(["batch", 1, 4, 6], "float32", { outputs: [output] });
+    const settings = { mean: [0], std: [1 / 255] };
+    const encoder = await loadOnnxEncoder(file, "--model", { ...OPTIONS, settings });
+    const levels = await encoder.embed(COLOURS.map((colour) => plain(colour, 6, 4)));
+    // Image.new("RGB", (1, 1), colour).convert("L").getpixel((0, 0)) of Pillow 12.3, a level each
+    expect([...levels]).toEqual([0, 152, 18]);
+    const three = loadOnnxEncoder(file, "--model", { ...OPTIONS, settings: { ...settings, mean: [0, 0, 0] } }); // prettier-ignore
+    await expect(three).rejects.toThrow(/--mean: .*grey pictures, must be one number, has 3/);
+  });
+
   it("takes the first output, whatever the others are", async () => {
     const whole = { name: "whole", type: "int64", dims: ["batch", 3] } as const;
     const to = { int: DATA_TYPES.int64 };
@@ -171,7 +189,7 @@ describe("loadOnnxEncoder", () => {
     await encoder.dispose();
     await expect(
       load(meansNetwork(["batch", 3, 4, 4], "float32", { ...both, outputs: [whole, MEANS] })),
-    ).rejects.toThrow(/means\.onnx: its first output, whole, must be float32, is int64/);
+    ).rejects.toThrow(/network\.onnx: its first output, whole, must be float32, is int64/);
   });
 
   it.each<[string, OnnxNode, RegExp]>([
@@ -223,8 +241,11 @@ describe("loadOnnxEncoder", () => {
       "float32",
       /must take one picture.*takes x \[batch,512\]/,
     ],
-    ["of grey pictures", ["batch", 1, 4, 4], "float32", /takes x \[batch,1,4,4\]/],
-    ["of another type", ["batch", 3, 4, 4], "float64", /takes x of type float64/],
+    ["of four channels", ["batch", 4, 4, 4], "float32", /takes x \[batch,4,4,4\]/],
+    ["of grey pictures without their scale", ["batch", 1, 4, 4], "float32", /grey pictures, for which no mean/], // prettier-ignore
+    ["of channels first or last", ["batch", 3, 4, 3], "float32", /does not tell where the channels are/], // prettier-ignore
+    ["of axes that are all open", ["batch", "c", "h", "w"], "float32", /does not tell where the channels are/], // prettier-ignore
+    ["of another type", ["batch", 3, 4, 4], "float64", /takes x \[batch,3,4,4\] float64/],
     ["of giants", ["batch", 3, 30_000, 30_000], "float32", /more than 268435456 values/],
   ])("refuses a network %s", async (_, dims, type, message) => {
     await expect(load(meansNetwork(dims, type))).rejects.toThrow(message);
