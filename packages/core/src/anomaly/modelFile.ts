@@ -4,7 +4,7 @@ import { requireFile } from "../files/listFiles.ts";
 import { type EncoderInfo, encoderFromJson, encoderToJson } from "../hdf5/encoder.ts";
 import { CREATED_BY, FORMAT_VERSION } from "../hdf5/format.ts";
 import type { Contamination, IsolationForest } from "./forest.ts";
-import { TREE_LEAF, type Tree } from "./tree.ts";
+import { type Tree, isTree } from "./tree.ts";
 
 /** The name that train-anomaly gives the model. */
 export const MODEL_FILE = "isolation_forest.json";
@@ -138,21 +138,9 @@ function treeFromJson(json: Json, name: string, nFeatures: number): Tree {
     integers("right"),
     integers("n_node_samples"),
   ];
-  const nodes = feature.length;
-  const isChild = (child: number, parent: number): boolean => child > parent && child < nodes;
-  const isWhole =
-    nodes > 0 &&
-    [threshold, left, right, nNodeSamples].every((array) => array.length === nodes) &&
-    left.every(
-      (child, node) =>
-        child === TREE_LEAF ||
-        (isChild(child, node) &&
-          isChild(right[node]!, node) &&
-          feature[node]! >= 0 &&
-          feature[node]! < nFeatures),
-    );
-  if (!isWhole) throw new Error(`${name} is no tree`);
-  return { feature, threshold, left, right, nNodeSamples };
+  const tree = { feature, threshold, left, right, nNodeSamples };
+  if (!isTree(tree, nFeatures)) throw new Error(`${name} is no tree`);
+  return tree;
 }
 
 function objectOf(value: unknown, name: string): Json {

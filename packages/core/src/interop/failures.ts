@@ -4,6 +4,9 @@ import { UserError } from "../errors.ts";
 export const SAVE_HINT =
   'in Python, save only tensors and plain values: torch.save(model.state_dict(), "weights.pth")';
 
+/** What a file of torch.save may hold, for the pickles in it. */
+export const TORCH_ALLOWED = { contents: "tensors and plain values", hint: SAVE_HINT };
+
 /** Characters of a foreign name that a message shows. */
 const LONGEST_NAME = 100;
 

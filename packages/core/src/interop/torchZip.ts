@@ -1,6 +1,6 @@
 import { crc32 } from "node:zlib";
 import { UserError, causeOf } from "../errors.ts";
-import { damaged, printable, unsupported } from "./failures.ts";
+import { TORCH_ALLOWED, damaged, printable, unsupported } from "./failures.ts";
 import { readPickle } from "./pickle.ts";
 import { type TorchStorage, storageTypeOf, torchGlobals } from "./torchTensor.ts";
 
@@ -38,6 +38,7 @@ export async function readTorchZip(bytes: Buffer, name: string): Promise<unknown
   const storages = new Map<string, TorchStorage>();
   const { value } = readPickle(read("data.pkl") ?? new Uint8Array(), 0, {
     name,
+    allowed: TORCH_ALLOWED,
     globals: torchGlobals(name),
     persistentLoad: (id) => {
       const { type, key, length } = parseStorageId(id, name);
