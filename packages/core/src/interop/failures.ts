@@ -7,6 +7,10 @@ export const SAVE_HINT =
 /** What a file of torch.save may hold, for the pickles in it. */
 export const TORCH_ALLOWED = { contents: "tensors and plain values", hint: SAVE_HINT };
 
+/** The same for the Python service's classifier. */
+export const FUSION_HINT =
+  'in Python: torch.save({"model_state_dict": model.state_dict(), "class_labels": labels}, "multimodal_best.pth")';
+
 /** Characters of a foreign name that a message shows. */
 const LONGEST_NAME = 100;
 
