@@ -14,8 +14,11 @@ const CURE = "make it again with train-anomaly";
 /** A fitted forest with what a later step must know to give it the rows it was trained on. */
 export interface AnomalyModel {
   readonly forest: IsolationForest;
-  readonly seed: number;
-  readonly trainingRows: number;
+  /** null where it is not known, of a forest that was not fitted here. */
+  readonly seed: number | null;
+  readonly trainingRows: number | null;
+  /** Of a forest that was not fitted here: the program and its version. */
+  readonly importedFrom?: string;
   readonly imageEncoder: EncoderInfo;
   readonly audioEncoder: EncoderInfo;
   /** What a missing modality is filled with, [Di + Da], image first. */
@@ -36,6 +39,7 @@ export function saveAnomalyModel(path: string, model: AnomalyModel): void {
     offset: forest.offset,
     seed: model.seed,
     training_rows: model.trainingRows,
+    ...(model.importedFrom !== undefined && { imported_from: model.importedFrom }),
     image_encoder: encoderToJson(model.imageEncoder),
     audio_encoder: encoderToJson(model.audioEncoder),
     training_means: Array.from(model.means),
@@ -119,8 +123,9 @@ function modelFromJson(json: Json): AnomalyModel {
       contamination,
       offset: numberOf(json["offset"], "offset"),
     },
-    seed: numberOf(json["seed"], "seed"),
-    trainingRows: numberOf(json["training_rows"], "training_rows"),
+    seed: numberOrNull(json["seed"], "seed"),
+    trainingRows: numberOrNull(json["training_rows"], "training_rows"),
+    ...(typeof json["imported_from"] === "string" && { importedFrom: json["imported_from"] }),
     imageEncoder,
     audioEncoder,
     means,
@@ -160,6 +165,10 @@ function listOf(value: unknown, name: string): unknown[] {
 function numberOf(value: unknown, name: string): number {
   if (typeof value !== "number") throw new Error(`${name} must be a number`);
   return value;
+}
+
+function numberOrNull(value: unknown, name: string): number | null {
+  return value === null ? null : numberOf(value, name);
 }
 
 function numbersOf(value: unknown, name: string): number[] {

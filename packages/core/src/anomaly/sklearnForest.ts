@@ -17,20 +17,21 @@ import { type Tree, isTree } from "./tree.ts";
 const FOREST = "sklearn.ensemble._iforest.IsolationForest";
 const SCALER = "sklearn.preprocessing._data.StandardScaler";
 const TREE = "sklearn.tree._tree.Tree";
-const HINT = 'in Python: joblib.dump({"model": forest, "scaler": scaler}, "isolation_forest.joblib")';
+const HINT =
+  'in Python: joblib.dump({"model": forest, "scaler": scaler}, "isolation_forest.joblib")';
 
 /** A forest of scikit-learn with what its file says of it. */
 export interface SklearnForest {
   /** Its scores are those of scikit-learn on the same rows, not yet scaled where the file has a scaler. */
   readonly forest: IsolationForest;
-  /** Such as "1.6.1"; "unknown" where the file does not say. */
-  readonly version: string;
+  /** "scikit-learn 1.6.1", or without a number where the file does not say. */
+  readonly importedFrom: string;
   /** Whether a StandardScaler of the same dict is within the thresholds. */
   readonly scaled: boolean;
-  /** Rows that it was fitted on; undefined where the file does not say. */
-  readonly trainingRows: number | undefined;
-  /** Of `random_state`; undefined where that was no number. */
-  readonly seed: number | undefined;
+  /** Rows that it was fitted on; null where the file does not say. */
+  readonly trainingRows: number | null;
+  /** Of `random_state`; null where that was no number. */
+  readonly seed: number | null;
 }
 
 /**
@@ -57,10 +58,11 @@ export function sklearnForestOfBytes(bytes: Uint8Array, name: string): SklearnFo
   const version = state.get("_sklearn_version");
   return {
     forest: scaler === undefined ? forest : scaleThresholds(forest, scaler),
-    version: typeof version === "string" ? printable(version) : "unknown",
+    importedFrom:
+      typeof version === "string" ? `scikit-learn ${printable(version)}` : "scikit-learn",
     scaled: scaler !== undefined,
-    trainingRows: countOf(state.get("_n_samples")),
-    seed: countOf(state.get("random_state")),
+    trainingRows: countOf(state.get("_n_samples")) ?? null,
+    seed: countOf(state.get("random_state")) ?? null,
   };
 }
 
@@ -114,12 +116,7 @@ function forestOf(state: Attributes, byteLength: number, name: string): Isolatio
 }
 
 /** The trees. Their arrays together are no larger than the file: one that a file names twice is read as often. */
-function readTrees(
-  state: Attributes,
-  nFeatures: number,
-  byteLength: number,
-  name: string,
-): Tree[] {
+function readTrees(state: Attributes, nFeatures: number, byteLength: number, name: string): Tree[] {
   const estimators = state.get("estimators_");
   if (!Array.isArray(estimators) || estimators.length === 0)
     throw damaged(name, "a forest without trees");

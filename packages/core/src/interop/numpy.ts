@@ -84,7 +84,8 @@ function latin1Of([text, encoding]: readonly unknown[], name: string): Latin1 {
 /** A dtype of its short name, such as "f8", "U5", "V64"; the byte order and the fields come with its state. */
 function createDtype(descr: unknown, name: string): NumpyDtype {
   const text = typeof descr === "string" ? descr : "";
-  const [, order = "", letter = "", count = ""] = /^([<>|=]?)([fiubUSVO])(\d{0,9})$/.exec(text) ?? [];
+  const [, order = "", letter = "", count = ""] =
+    /^([<>|=]?)([fiubUSVO])(\d{0,9})$/.exec(text) ?? [];
   if (letter === "")
     throw unsupported(name, `the numpy dtype "${printable(text)}" is not read`, DTYPE_HINT);
   const dtype: NumpyDtype = {
@@ -300,8 +301,13 @@ function viewOf(bytes: Uint8Array): DataView {
 function utf32(bytes: Uint8Array, littleEndian: boolean, name: string): string {
   if (bytes.length % 4 !== 0) throw damaged(name, "a text that is not UTF-32");
   const view = viewOf(bytes);
-  const points = Array.from({ length: bytes.length / 4 }, (_, i) => view.getUint32(4 * i, littleEndian));
+  const points = Array.from({ length: bytes.length / 4 }, (_, i) =>
+    view.getUint32(4 * i, littleEndian),
+  );
   const end = points.findLastIndex((point) => point !== 0) + 1;
   if (points.some((point) => point > 0x10ffff)) throw damaged(name, "a text that is not UTF-32");
-  return points.slice(0, end).map((point) => String.fromCodePoint(point)).join("");
+  return points
+    .slice(0, end)
+    .map((point) => String.fromCodePoint(point))
+    .join("");
 }

@@ -70,10 +70,7 @@ function unknownOpcode(byte: number, name: string): Error {
   const refused = REFUSED.get(byte);
   return refused === undefined
     ? damaged(name, `${hex} is no opcode of a pickle`)
-    : unsupported(
-        name,
-        `the pickle opcode ${refused} (${hex}) is not read: no model needs it`,
-      );
+    : unsupported(name, `the pickle opcode ${refused} (${hex}) is not read: no model needs it`);
 }
 
 /** Refuses cycles and bottomless nesting, so that whoever walks through the value comes to an end. */

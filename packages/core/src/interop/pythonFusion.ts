@@ -9,7 +9,6 @@ import { classesOf } from "./pythonLabels.ts";
 import { stateDictOf } from "./stateDict.ts";
 import { readTorchFile } from "./torchFile.ts";
 
-
 /**
  * The fusion classifier that the Python service saved: a dict with `model_state_dict`, whose layers are image_encoder and
  * audio_encoder (linear, batch norm, ReLU, dropout, linear, ReLU), fusion_norm and fusion (linear, ReLU, dropout, linear), of
@@ -103,7 +102,8 @@ function createTaker(state: Weights, name: string): Taker {
   };
   const layer = (of: string, axes: number): Linear => {
     const [weight, bias] = [take(`${of}.weight`, axes), take(`${of}.bias`, 1)];
-    if (weight.shape[0] !== bias.shape[0]) throw damaged(name, `'${of}' has biases of another size`);
+    if (weight.shape[0] !== bias.shape[0])
+      throw damaged(name, `'${of}' has biases of another size`);
     return { weight, bias };
   };
   return {
@@ -164,7 +164,9 @@ function unitsOf(parts: readonly EncoderPart[], head: Head, name: string): Fusio
       outputsOf(dense1) === units.encoderHidden &&
       inputsOf(dense2) === units.encoderHidden &&
       outputsOf(dense2) === units.encoderOut &&
-      [norm.bias, norm.mean, norm.variance].every(({ data }) => data.length === units.encoderHidden),
+      [norm.bias, norm.mean, norm.variance].every(
+        ({ data }) => data.length === units.encoderHidden,
+      ),
   );
   const joined = parts.length * units.encoderOut;
   if (

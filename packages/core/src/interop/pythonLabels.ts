@@ -39,7 +39,9 @@ function wordsOf(labels: unknown, name: string): Word[] {
   if (!(labels instanceof Map)) return [];
   const entries = [...labels].map(([key, label]) => [wordOf(key), wordOf(label)] as const);
   const isNamed = entries.every(([key]) => typeof key === "string" && !/^\d+$/.test(key));
-  const byPlace = new Map(entries.map(([key, label]) => (isNamed ? [label, key] : [Number(key), label])));
+  const byPlace = new Map(
+    entries.map(([key, label]) => (isNamed ? [label, key] : [Number(key), label])),
+  );
   return entries.map((_, place) => byPlace.get(place));
 }
 

@@ -120,18 +120,17 @@ export function torchGlobals(name: string): ReadonlyMap<string, unknown> {
 function deviceOf(parts: readonly unknown[], name: string): string {
   const isPart = (part: unknown): boolean =>
     typeof part === "number" || (typeof part === "string" && part.length < LONGEST_DEVICE);
-  if (parts.length > 2 || !parts.every(isPart))
-    throw damaged(name, "a device without a name");
+  if (parts.length > 2 || !parts.every(isPart)) throw damaged(name, "a device without a name");
   return parts.join(":");
 }
 
 /** Protocol 1 hands an ordered dict its pairs, a list of its own; later ones fill it afterwards. */
-function orderedDict(
-  pairs: unknown,
-  used: WeakSet<object>,
-  name: string,
-): Map<unknown, unknown> {
-  if (!Array.isArray(pairs) || used.has(pairs) || !pairs.every((pair) => Array.isArray(pair) && pair.length === 2))
+function orderedDict(pairs: unknown, used: WeakSet<object>, name: string): Map<unknown, unknown> {
+  if (
+    !Array.isArray(pairs) ||
+    used.has(pairs) ||
+    !pairs.every((pair) => Array.isArray(pair) && pair.length === 2)
+  )
     throw damaged(name, "an ordered dict that is not made of pairs of its own");
   used.add(pairs);
   return new Map(pairs as [unknown, unknown][]);

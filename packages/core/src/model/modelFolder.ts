@@ -134,7 +134,7 @@ function requireModelFolder(folder: string, flag: string): void {
     });
   if (!stat.isDirectory())
     throw new UserError("E_LAYOUT", `${flag} ${folder}: must be a model folder, is a file`, {
-      hint: "name the folder that train-multimodal wrote",
+      hint: "name the folder that train-multimodal wrote, or the Python service's .pth file",
     });
 }
 

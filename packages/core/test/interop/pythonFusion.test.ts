@@ -9,7 +9,8 @@ import { expectUserError } from "./fixtures.ts";
 
 /** What scripts/reference/python_fusion.py wrote. */
 const FOLDER = join(import.meta.dirname, "../fixtures/fusion");
-const read = (name: string): Promise<Checkpoint> => readPythonFusion(join(FOLDER, name), "--multimodal");
+const read = (name: string): Promise<Checkpoint> =>
+  readPythonFusion(join(FOLDER, name), "--multimodal");
 
 interface OracleFile {
   readonly classes: readonly string[];
