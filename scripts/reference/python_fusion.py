@@ -16,6 +16,8 @@ from torch import nn
 
 TARGET = Path(__file__).parents[2] / "packages/core/test/fixtures/fusion"
 ROWS = 6
+#: Values of the embeddings that `embed` makes of faces and of sound, which the tests of predict feed to a model.
+FACE, AUDIO_STATS = 256, 496
 
 
 class Fusion(nn.Module):
@@ -99,6 +101,10 @@ def main() -> None:
     save("places.pth", model, {"model_state_dict": state, "class_labels": {i: np.str_(name) for i, name in enumerate(names)}})
     other, _ = trained(image=3, audio=20, classes=2, width=5, first=0)
     save("narrow.pth", other, {"model_state_dict": other.state_dict(), "class_labels": ("angry", "disgust")})
+
+    face_and_voice, _ = trained(image=FACE, audio=AUDIO_STATS, classes=3, width=4)
+    contents = {"model_state_dict": face_and_voice.state_dict(), "class_labels": names[:3]}
+    torch.save(contents, TARGET / "face_audio_stats.pth")
 
     without = {"model_state_dict": state}
     torch.save(without, TARGET / "no_labels.pth")

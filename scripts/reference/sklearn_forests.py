@@ -24,6 +24,8 @@ from sklearn.utils import Bunch
 TARGET = Path(__file__).parents[2] / "packages/core/test/fixtures/sklearn"
 VERSION = tuple(int(part) for part in sklearn.__version__.split(".")[:2])
 FEATURES = 6
+#: Values of the embeddings that `embed` makes of faces and of sound, which the tests of predict feed to a forest.
+FACE, AUDIO_STATS = 256, 496
 
 
 def make_rows(seed: int, count: int) -> np.ndarray:
@@ -149,6 +151,9 @@ def main() -> None:
         scaled = forest(scaler.transform(TRAINING))
         joblib.dump({"detector": {"scaler": scaler, "model": scaled}}, TARGET / "scaler.joblib", compress=3)
         note("scaler.joblib", scaled, scaler)
+
+        wide = np.random.default_rng(2).standard_normal((30, FACE + AUDIO_STATS)).astype(np.float32)
+        joblib.dump(forest(wide, max_samples=8, n_estimators=2), TARGET / "face_audio_stats.joblib", compress=3)
 
         (TARGET / "scaler_alone.pkl").write_bytes(pickle.dumps({"scaler": scaler}))
         (TARGET / "two_forests.pkl.gz").write_bytes(gzip.compress(pickle.dumps({"a": some, "b": auto}), mtime=0))

@@ -8,10 +8,11 @@ import { type ModelReport, isObject } from "./modelReport.ts";
 /** Files that hold a PyTorch state dict, by ending. */
 const STATE_DICTS = [".pth", ".pt", ".safetensors"];
 
+/** Files that hold a forest of scikit-learn, by ending. */
+const FORESTS = [".joblib", ".pkl", ".pickle", ".gz", ".z"];
+
 /** Files of other programs that cannot be read, by ending. */
 const OTHER_FORMATS: Readonly<Record<string, string>> = {
-  ".joblib": "joblib",
-  ".pkl": "pickle",
   ".h5": "HDF5",
   ".hdf5": "HDF5",
 };
@@ -54,6 +55,10 @@ async function reportOf(path: string): Promise<ModelReport> {
   if (extension === ".onnx") {
     const { onnxReport } = await import("./onnxModel.ts");
     return onnxReport(path);
+  }
+  if (FORESTS.includes(extension)) {
+    const { sklearnReport } = await import("./pythonModels.ts");
+    return sklearnReport(path);
   }
   refuseOtherFormats(path, extension);
   return await jsonReport(path, isFolder ? join(path, "model.json") : path);

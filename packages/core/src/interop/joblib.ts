@@ -73,7 +73,7 @@ function decompressed(file: Uint8Array, name: string): Uint8Array {
   const start = Buffer.from(file.subarray(0, 6)).toString("latin1");
   if (start === "") throw damaged(name, "the file is empty");
   if (start.startsWith("\u0080")) return file;
-  if (start.startsWith("x")) return inflate(inflateSync, file, name);
+  if (isZlib(file)) return inflate(inflateSync, file, name);
   if (start.startsWith("\u001f\u008b")) return inflate(gunzipSync, file, name);
   if (start.startsWith("ZF"))
     throw unsupported(name, "is of joblib before 0.10, which is not read", PLAIN_HINT);
@@ -85,6 +85,11 @@ function decompressed(file: Uint8Array, name: string): Uint8Array {
     "must be a file of joblib.dump or pickle.dump (protocol 2 or newer), begins as neither does",
     SAVE_HINT,
   );
+}
+
+/** 0x78 and a byte that makes both, big-endian, a multiple of 31 (RFC 1950). */
+function isZlib([first = 0, second = 0]: Uint8Array): boolean {
+  return first === 0x78 && (256 * first + second) % 31 === 0;
 }
 
 function inflate(work: typeof inflateSync, file: Uint8Array, name: string): Uint8Array {
