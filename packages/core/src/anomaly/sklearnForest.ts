@@ -20,6 +20,9 @@ const TREE = "sklearn.tree._tree.Tree";
 const HINT =
   'in Python: joblib.dump({"model": forest, "scaler": scaler}, "isolation_forest.joblib")';
 
+/** The most columns, and rows of a tree, that are believed. */
+const MOST = 2 ** 24;
+
 /** A forest of scikit-learn with what its file says of it. */
 export interface SklearnForest {
   /** Its scores are those of scikit-learn on the same rows, not yet scaled where the file has a scaler. */
@@ -132,7 +135,8 @@ function readTrees(state: Attributes, nFeatures: number, byteLength: number, nam
     const tree = treeOf(count(nodesOf(estimator, name)), name);
     const own = Array.isArray(features) ? numbersOf(count(features[t]), name) : undefined;
     const placed = own === undefined ? tree : withColumns(tree, own);
-    if (!isTree(placed, nFeatures)) throw damaged(name, "a tree whose nodes do not fit together");
+    if (!isTree(placed, nFeatures) || !placed.threshold.every(Number.isFinite))
+      throw damaged(name, "a tree whose nodes do not fit together");
     return placed;
   });
 }
@@ -163,7 +167,7 @@ function withColumns(tree: Tree, columns: Float64Array): Tree {
 }
 
 function contaminationOf(value: unknown, name: string): Contamination {
-  if (value === "auto" || typeof value === "number") return value;
+  if (value === "auto" || (typeof value === "number" && Number.isFinite(value))) return value;
   throw damaged(name, "a contamination that is neither a number nor 'auto'");
 }
 
@@ -180,10 +184,11 @@ function scalerOf(state: Attributes, nFeatures: number, name: string): Scaler {
       HINT,
     );
   };
-  return {
-    mean: values("mean_", state.get("with_mean"), 0),
-    scale: values("scale_", state.get("with_std"), 1),
-  };
+  const mean = values("mean_", state.get("with_mean"), 0);
+  const scale = values("scale_", state.get("with_std"), 1);
+  if (!scale.every((value) => value > 0))
+    throw damaged(name, "a scaler whose scale is not above 0");
+  return { mean, scale };
 }
 
 function requireNumber(state: Attributes, attribute: string, name: string): number {
@@ -194,8 +199,8 @@ function requireNumber(state: Attributes, attribute: string, name: string): numb
 
 function requireCount(state: Attributes, attribute: string, name: string): number {
   const count = countOf(state.get(attribute));
-  if (count !== undefined && count > 0) return count;
-  throw damaged(name, `a forest whose ${attribute} is no number from 1`);
+  if (count !== undefined && count > 0 && count <= MOST) return count;
+  throw damaged(name, `a forest whose ${attribute} is no number from 1 to ${MOST}`);
 }
 
 function countOf(value: unknown): number | undefined {

@@ -29,6 +29,6 @@ export function unsupported(name: string, detail: string, hint: string = SAVE_HI
 
 /** A name out of a file, fit for a message: one line, not too long, no control characters. */
 export function printable(text: string): string {
-  const clean = text.replaceAll(/[^\p{L}\p{N}\p{P}\p{S} ]/gu, "?");
-  return clean.length > LONGEST_NAME ? `${clean.slice(0, LONGEST_NAME)}…` : clean;
+  const clean = text.slice(0, LONGEST_NAME).replaceAll(/[^\p{L}\p{N}\p{P}\p{S} ]/gu, "?");
+  return text.length > LONGEST_NAME ? `${clean}…` : clean;
 }

@@ -10,14 +10,8 @@ export interface NumpyDtype extends PickledObject {
   /** Bytes of an element. */
   itemsize: number;
   littleEndian: boolean;
-  /** Of a structured one, by name. */
-  fields: ReadonlyMap<string, NumpyField>;
-}
-
-interface NumpyField {
-  readonly dtype: NumpyDtype;
-  /** Bytes from the start of an element. */
-  readonly offset: number;
+  /** Of a structured one: by name [dtype, offset in bytes], as it was pickled. */
+  fields: ReadonlyMap<unknown, unknown>;
 }
 
 /** A text whose characters are bytes: protocols before 3 have no other bytes. They are made when they are wanted. */
@@ -35,9 +29,8 @@ export interface NumpyArray extends PickledObject {
   content: NumpyContent;
 }
 
-/** numpy's axes of an array, its fields of a dtype that are read, and the bytes of a scalar. */
-const MOST_AXES = 64;
-const MOST_FIELDS = 64;
+/** Axes of an array and bytes of a scalar that are read. */
+const MOST_AXES = 16;
 const LONGEST_SCALAR = 4096;
 
 export function isArray(value: unknown): value is NumpyArray {
@@ -98,38 +91,24 @@ function createDtype(descr: unknown, name: string): NumpyDtype {
       setDtypeState(dtype, state, name);
       return dtype;
     },
-    parts: () => [...dtype.fields.values()].map((field) => field.dtype),
+    parts: () => [dtype.fields],
   };
   return dtype;
 }
 
 const DTYPE_HINT = "in Python, save numbers and texts: array.astype(numpy.float64)";
 
-/** [version, byte order, subarray, names, fields, itemsize, alignment, flags]; an itemsize of -1 leaves that of the name. */
+/**
+ * [version, byte order, subarray, names, fields, itemsize, alignment, flags]; an itemsize of -1 leaves that of the name.
+ * Nothing is copied: a file may give one state to any number of dtypes.
+ */
 function setDtypeState(dtype: NumpyDtype, state: unknown, name: string): void {
-  const [, order, subarray, names, fields, itemsize]: unknown[] = Array.isArray(state) ? state : [];
+  const [, order, subarray, , fields, itemsize]: unknown[] = Array.isArray(state) ? state : [];
   if (subarray !== null && subarray !== undefined)
     throw unsupported(name, "a numpy dtype of arrays is not read", DTYPE_HINT);
   dtype.littleEndian = order !== ">";
   if (isSize(itemsize)) dtype.itemsize = itemsize;
-  if (names === null || names === undefined) return;
-  if (
-    !Array.isArray(names) ||
-    names.length > MOST_FIELDS ||
-    !names.every((field) => typeof field === "string") ||
-    !(fields instanceof Map)
-  )
-    throw damaged(name, "a structured dtype without its fields");
-  dtype.fields = new Map(names.map((field) => [field, fieldOf(fields.get(field), dtype, name)]));
-}
-
-function fieldOf(value: unknown, { itemsize }: NumpyDtype, name: string): NumpyField {
-  const [dtype, offset]: unknown[] = Array.isArray(value) ? value : [];
-  if (!isDtype(dtype) || !isSize(offset) || offset + dtype.itemsize > itemsize)
-    throw damaged(name, "a field that does not lie within its dtype");
-  if (dtype.letter === "O")
-    throw unsupported(name, "a structured dtype with Python objects is not read", DTYPE_HINT);
-  return { dtype, offset };
+  if (fields instanceof Map) dtype.fields = fields;
 }
 
 function isSize(value: unknown): value is number {
@@ -228,9 +207,11 @@ export function numbersOf(array: NumpyArray, name: string): Float64Array {
 
 /** The values of one field of a structured array. */
 export function fieldNumbers(array: NumpyArray, field: string, name: string): Float64Array {
-  const found = requireDtype(array, name).fields.get(field);
-  if (found === undefined) throw damaged(name, `an array without the field "${field}"`);
-  return columnOf(array, found.dtype, found.offset, name);
+  const found: unknown = requireDtype(array, name).fields.get(field);
+  const [dtype, offset]: unknown[] = Array.isArray(found) ? found : [];
+  if (!isDtype(dtype) || !isSize(offset))
+    throw damaged(name, `an array without the field "${field}"`);
+  return columnOf(array, dtype, offset, name);
 }
 
 /** The texts of an array of texts, or of Python objects that are. */
@@ -268,7 +249,6 @@ function columnOf(
   const read = numberReader(dtype, name);
   if (!isBytes(array.content)) throw damaged(name, "an array of objects in place of numbers");
   const bytes = bytesOf(array.content, name);
-  // A file may give a dtype another state after its array was made.
   if (!(offset + dtype.itemsize <= itemsize) || bytes.length % itemsize !== 0)
     throw damaged(name, "an array that does not fit its dtype");
   const view = viewOf(bytes);

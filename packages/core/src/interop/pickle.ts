@@ -19,8 +19,8 @@ export interface Pickled {
 /** Containers in one another that are read; a checkpoint has five or so, a forest ten. */
 const DEEPEST = 100;
 /** What a pickle may do, so that one that was made for it cannot fill the memory; a tree of a forest takes 200 and 40. */
-const MOST_OPCODES = 5_000_000;
-const MOST_CONTAINERS = 500_000;
+const MOST_OPCODES = 2_500_000;
+const MOST_CONTAINERS = 250_000;
 const STOP = 0x2e;
 
 /** Opcodes and containers so far; pickles that lie in one another share one. */

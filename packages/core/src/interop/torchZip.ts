@@ -29,8 +29,11 @@ export async function readTorchZip(bytes: Buffer, name: string): Promise<unknown
       "is a TorchScript program, not a state dict",
       'in Python: torch.save(torch.jit.load("FILE").state_dict(), "weights.pth")',
     );
+  let used = 0;
   const read = (path: string): Uint8Array | undefined => {
     const record = records.get(archive + path);
+    used += record?.length ?? 0;
+    if (used > bytes.length) throw damaged(name, "records of the archive overlap");
     return record && contentOf(bytes, record, archive + path, name);
   };
   const littleEndian = !isBigEndian(read("byteorder"), name);
