@@ -221,8 +221,13 @@ export const REFUSED: ReadonlyMap<number, string> = new Map([
 
 /** Those that make a value with values in it, or may. */
 export const CONTAINERS: ReadonlySet<number> = new Set([
-  ...[..."]l)t}dR"].map(ascii),
-  ...[0x81, 0x85, 0x86, 0x87, 0x8f, 0x91],
+  ...["]", "l", ")", "t", "}", "d", "R"].map(ascii),
+  0x81,
+  0x85,
+  0x86,
+  0x87,
+  0x8f,
+  0x91,
 ]);
 
 function ascii(character: string): number {
