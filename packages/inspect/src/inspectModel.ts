@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { isSklearnFile } from "@emotion-service/core/anomaly/sklearnFiles";
 import { UserError, causeOf } from "@emotion-service/core/errors";
 import { extensionOf, requireFile, statOf } from "@emotion-service/core/files/listFiles";
 import { forestReport } from "./forestModel.ts";
@@ -7,9 +8,6 @@ import { type ModelReport, isObject } from "./modelReport.ts";
 
 /** Files that hold a PyTorch state dict, by ending. */
 const STATE_DICTS = [".pth", ".pt", ".safetensors"];
-
-/** Files that hold a forest of scikit-learn, by ending. */
-const FORESTS = [".joblib", ".pkl", ".pickle", ".gz", ".z"];
 
 /** Files of other programs that cannot be read, by ending. */
 const OTHER_FORMATS: Readonly<Record<string, string>> = {
@@ -56,7 +54,7 @@ async function reportOf(path: string): Promise<ModelReport> {
     const { onnxReport } = await import("./onnxModel.ts");
     return onnxReport(path);
   }
-  if (FORESTS.includes(extension)) {
+  if (isSklearnFile(path) && !isFolder) {
     const { sklearnReport } = await import("./pythonModels.ts");
     return sklearnReport(path);
   }

@@ -1,3 +1,4 @@
+import { isSklearnFile } from "@emotion-service/core/anomaly/sklearnFiles";
 import { type AnomalyModel, loadAnomalyModel } from "@emotion-service/core/anomaly/modelFile";
 import { loadAudioCnnClassifier } from "@emotion-service/core/model/lastLayerClassifier";
 import { SHIPPED_AUDIO_CNN } from "@emotion-service/core/model/shippedModels";
@@ -16,7 +17,7 @@ import {
   notesOnNamed,
   resolveEncoders,
 } from "./namedEncoders.ts";
-import { isPythonFusion, isSklearnForest, loadSklearnDetector } from "./oldModels.ts";
+import { isPythonFusion, loadSklearnDetector } from "./oldModels.ts";
 
 /** One row through a small network: a second thread takes longer to start than it saves. */
 const THREADS = 1;
@@ -78,7 +79,7 @@ function encodersOf(detector: AnomalyModel | undefined): Encoders {
 }
 
 function loadDetector(path: string, encoders: Encoders, named: Named): AnomalyModel {
-  if (!isSklearnForest(path)) return loadAnomalyModel(path, "--isolation");
+  if (!isSklearnFile(path)) return loadAnomalyModel(path, "--isolation");
   const [image, audio] = MODALITIES.map(
     (modality) => encoders[modality]?.dim ?? namedDim(named, modality),
   );

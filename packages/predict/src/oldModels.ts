@@ -4,16 +4,11 @@ import { UserError } from "@emotion-service/core/errors";
 import { extensionOf } from "@emotion-service/core/files/listFiles";
 import { unknownEncoder } from "@emotion-service/core/interop/pythonFusion";
 
-/** Files of the Python service's, by ending. */
+/** Files of torch.save, by ending. */
 const FUSION_FILES: readonly string[] = [".pth", ".pt"];
-const FOREST_FILES: readonly string[] = [".joblib", ".pkl", ".pickle", ".gz", ".z"];
 
 export function isPythonFusion(path: string): boolean {
   return FUSION_FILES.includes(extensionOf(path));
-}
-
-export function isSklearnForest(path: string): boolean {
-  return FOREST_FILES.includes(extensionOf(path));
 }
 
 /**
