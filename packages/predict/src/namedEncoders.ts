@@ -1,7 +1,7 @@
 import { audioCnnInfo } from "@emotion-service/core/audio/audioCnnEncoder";
 import { audioStatsEncoder } from "@emotion-service/core/audio/audioStats";
 import { DEFAULT_LOG_MEL } from "@emotion-service/core/audio/logMelConfig";
-import { SHIPPED_AUDIO_CNN } from "@emotion-service/core/audio/shippedAudioCnn";
+import { SHIPPED_AUDIO_CNN } from "@emotion-service/core/model/shippedModels";
 import { UserError } from "@emotion-service/core/errors";
 import type { EncoderInfo } from "@emotion-service/core/hdf5/encoder";
 import { readAudioCheckpoint } from "@emotion-service/core/model/audioCheckpoint";
