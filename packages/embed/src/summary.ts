@@ -72,10 +72,10 @@ export function summarise(
 export function formatSummary(summary: EmbedSummary): string {
   const { written, inputs, failed } = summary;
   const perInput = written === inputs - failed;
-  const count = perInput ? `${written} of ${inputs} embeddings` : `${written} embeddings of ${inputs} inputs`; // prettier-ignore
+  const what = perInput ? `${written} of ${inputs} embeddings` : `${written} embeddings of ${inputs} inputs`; // prettier-ignore
   const lines = [
     ...(summary.shard === null ? [] : [`shard ${summary.shard}`]),
-    `${count} (${summary.model}, ${summary.dim} values each) written to ${summary.out_h5}`,
+    `${what} (${summary.model}, ${summary.dim} values each) written to ${summary.out_h5}`,
     `labels: ${listCounts(summary.labels)}`,
     `groups: ${listCounts(summary.groups)}`,
     `manifest: ${summary.manifest}`,

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { isSklearnFile } from "@emotion-service/core/anomaly/sklearnFiles";
 import { UserError, causeOf } from "@emotion-service/core/errors";
 import { extensionOf, requireFile, statOf } from "@emotion-service/core/files/listFiles";
 import { forestReport } from "./forestModel.ts";
@@ -10,8 +11,6 @@ const STATE_DICTS = [".pth", ".pt", ".safetensors"];
 
 /** Files of other programs that cannot be read, by ending. */
 const OTHER_FORMATS: Readonly<Record<string, string>> = {
-  ".joblib": "joblib",
-  ".pkl": "pickle",
   ".h5": "HDF5",
   ".hdf5": "HDF5",
 };
@@ -54,6 +53,10 @@ async function reportOf(path: string): Promise<ModelReport> {
   if (extension === ".onnx") {
     const { onnxReport } = await import("./onnxModel.ts");
     return onnxReport(path);
+  }
+  if (isSklearnFile(path) && !isFolder) {
+    const { sklearnReport } = await import("./pythonModels.ts");
+    return sklearnReport(path);
   }
   refuseOtherFormats(path, extension);
   return await jsonReport(path, isFolder ? join(path, "model.json") : path);

@@ -14,7 +14,7 @@ export function createProgram(io: CliIo): CommandUnknownOpts {
     )
     .argument(
       "<path>",
-      "a folder of train-multimodal, an isolation_forest.json of train-anomaly, an .onnx file, a TensorFlow.js model (its folder or model.json), or a PyTorch state dict (.pth, .pt, .safetensors)",
+      "a folder of train-multimodal, an isolation_forest.json of train-anomaly, an .onnx file, a TensorFlow.js model (its folder or model.json), a PyTorch state dict (.pth, .pt, .safetensors), or a forest of scikit-learn (.joblib, .pkl)",
     )
     .option(
       "--plot <out>",

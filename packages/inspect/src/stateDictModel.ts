@@ -1,5 +1,6 @@
 import { readStateDict } from "@emotion-service/core/interop/stateDict";
 import { type LayerFacts, type ModelReport, type WeightFacts, valuesOf } from "./modelReport.ts";
+import { fusionFacts } from "./pythonModels.ts";
 
 /** What PyTorch's modules keep beside parameters (nn.Module.register_buffer), by the ends of their names. */
 const BUFFERS = /(^|\.)(running_mean|running_var|num_batches_tracked)$/;
@@ -11,10 +12,11 @@ export async function stateDictReport(path: string): Promise<ModelReport> {
     shape,
     dtype: "read as float32",
   }));
+  const fusion = await fusionFacts(path);
   return {
     path,
-    kind: "PyTorch state dict",
-    facts: {},
+    kind: fusion === undefined ? "PyTorch state dict" : "fusion classifier (PyTorch)",
+    facts: fusion ?? {},
     layers: modulesOf(weights),
     weights,
     parameters: valuesOf(weights),

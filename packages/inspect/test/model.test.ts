@@ -173,6 +173,32 @@ describe("models of other programs", () => {
     expect(stdout.endsWith(last)).toBe(true);
   });
 
+  test("the Python service's classifier", async () => {
+    const { stdout } = await inspect("packages/core/test/fixtures/fusion/whole.pth");
+    for (const line of [
+      "whole.pth: fusion classifier (PyTorch)",
+      "  classes: angry, disgust, fear, happy, neutral, sad",
+      "  image_values: 7\n  audio_values: 5\n  epoch: 4",
+    ])
+      expect(stdout).toContain(line);
+    expect(stdout).toMatch(/image_encoder\.1\.weight +\[16, 7\]/);
+  });
+
+  test("scikit-learn's isolation forest", async () => {
+    const path = "packages/core/test/fixtures/sklearn/scaler.joblib";
+    const { facts, forest } = JSON.parse((await inspect(path, "--json")).stdout);
+    expect(facts).toMatchObject({
+      fitted_by: "scikit-learn 1.9.1",
+      n_features: 6,
+      max_samples: 16,
+      contamination: 0.1,
+      seed: 3,
+      training_rows: 60,
+      standard_scaler: true,
+    });
+    expect(forest).toMatchObject({ trees: 4, max_depth: 4 }); // ceil(log2(16))
+  });
+
   test("a state dict that would run code is refused", async () => {
     const result = await inspect("packages/core/test/fixtures/torch/call.pth");
     expect(result).toMatchObject({ exitCode: 1, stdout: "" });
@@ -183,7 +209,7 @@ describe("models of other programs", () => {
 describe("bad input", () => {
   test.each([
     ["multimodal_best.pth", "x", "must be a file of torch.save or safetensors"],
-    ["isolation_forest.joblib", "x", "does not read joblib models (.joblib)"],
+    ["isolation_forest.joblib", "x", "must be a file of joblib.dump or pickle.dump"],
     ["encoder.onnx", "x", "is not a whole ONNX model"],
     ["paired.h5", "x", "does not read HDF5 models (.h5)"],
     ["cut.json", '{"trees": [', "cannot be read as JSON"],

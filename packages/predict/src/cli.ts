@@ -3,6 +3,7 @@ import { integerIn, jsonOption, numberIn, quietOption } from "@emotion-service/c
 import { createProgress } from "@emotion-service/core/cli/progress";
 import type { CliIo } from "@emotion-service/core/cli/run";
 import { DEFAULT_FPS } from "@emotion-service/core/video/frames";
+import { AUDIO_ENCODERS, IMAGE_ENCODERS } from "./encoderNames.ts";
 
 /** The flags of predict; the action calls predict and prints its JSON. */
 export function createProgram(io: CliIo) {
@@ -18,11 +19,23 @@ export function createProgram(io: CliIo) {
     .option("--audio_dir <dir>", "every clip of a folder")
     .option(
       "--multimodal <folder>",
-      "trained classifier, such as saved_models/multimodal_best (default, where no model is named and there is sound: the audio_cnn that comes along)",
+      "trained classifier, such as saved_models/multimodal_best, or the Python service's multimodal_best.pth (default, where no model is named and there is sound: the audio_cnn that comes along)",
     )
     .option(
       "--isolation <file>",
-      "trained anomaly detector, such as results/anomaly/isolation_forest.json",
+      "trained anomaly detector, such as results/anomaly/isolation_forest.json, or scikit-learn's isolation_forest.joblib",
+    )
+    .addOption(
+      new Option(
+        "--image_encoder <name>",
+        "for models that do not say it, such as the Python service's: what embedded their pictures; onnx needs --weights, none leaves pictures out",
+      ).choices(IMAGE_ENCODERS),
+    )
+    .addOption(
+      new Option(
+        "--audio_encoder <name>",
+        "the same for their sound, with features at the defaults of audio-preprocess",
+      ).choices(AUDIO_ENCODERS),
     )
     .option(
       "--weights <file>",
@@ -65,6 +78,8 @@ export function createProgram(io: CliIo) {
         fps: flags.fps,
         weights: flags.weights,
         audioWeights: flags.audio_weights,
+        imageEncoder: flags.image_encoder,
+        audioEncoder: flags.audio_encoder,
         env: process.env,
         onProgress: progress.report,
         onNotice: (line) => {

@@ -159,7 +159,9 @@ function cannotEmbed(modality: string, info: EncoderInfo | undefined): UserError
   return new UserError(
     "E_SETTINGS",
     `the model was trained on ${modality} embeddings of the encoder '${info?.model ?? "none"}' (${info?.dim ?? 0} values), which predict cannot make`,
-    { hint: "train on embeddings that embed wrote, or predict without this modality" },
+    {
+      hint: `say what made them with --${modality}_encoder, or 'none' to leave the modality out; or train on embeddings that embed wrote`,
+    },
   );
 }
 

@@ -42,6 +42,34 @@ export async function loadImageEncoder(
   return undefined;
 }
 
+/**
+ * What an encoder is that the user named, as embed makes it without other flags.
+ * @throws UserError when its weights cannot be had
+ */
+export async function chosenImageEncoder(
+  name: "face" | "resnet18" | "onnx",
+  options: ImageEncoderOptions,
+): Promise<EncoderInfo> {
+  if (name === "face") {
+    const { faceEncoderInfo } = await import("@emotion-service/core/face/faceEncoder");
+    return faceEncoderInfo("auto");
+  }
+  const loading = { ...options, faceCrop: "off", device: "auto" } as const;
+  const encoder = name === "onnx" ? await loadOnnxFile(loading) : await loadResnet18File(loading);
+  await encoder.dispose();
+  return encoder.info;
+}
+
+async function loadResnet18File(options: PictureEncoderOptions): Promise<PictureEncoder> {
+  const { loadResnet18Encoder } = await import("@emotion-service/core/image/resnet18Encoder");
+  return loadResnet18Encoder(options);
+}
+
+async function loadOnnxFile(options: PictureEncoderOptions): Promise<PictureEncoder> {
+  const { loadOnnxEncoder } = await import("@emotion-service/core/image/onnxEncoder");
+  return loadOnnxEncoder(options.weights ?? "", "--weights", options);
+}
+
 async function faceEncoder(
   info: EncoderInfo,
   { onNotice }: ImageEncoderOptions,

@@ -12,10 +12,11 @@ import { refuseReplacing, withOutputs } from "@emotion-service/core/files/output
 import { type Embedded, type InputEncoders, createInputEncoders } from "./embedInput.ts";
 import { FILE_ENCODERS } from "./imageEncoder.ts";
 import { type Models, chooseClassifier, loadModels } from "./models.ts";
+import { type NamedEncoders, loadNamedEncoders, requireNamedFlags } from "./namedEncoders.ts";
 import { type Input, type Prediction, scoreInput } from "./scoreInput.ts";
 import { writePredictionCsv } from "./writePredictionCsv.ts";
 
-export interface PredictOptions {
+export interface PredictOptions extends NamedEncoders {
   readonly video: string | undefined;
   readonly image: string | undefined;
   readonly audio: string | undefined;
@@ -53,6 +54,7 @@ export interface Predictions {
 
 /** One input → its prediction; folders → all of theirs. */
 export async function predict(options: PredictOptions): Promise<Prediction | Predictions> {
+  requireNamedFlags(options, options);
   const inputs = chooseInputs(options);
   if (options.csv !== undefined)
     refuseReplacing(
@@ -60,20 +62,33 @@ export async function predict(options: PredictOptions): Promise<Prediction | Pre
       inputs.flatMap((input) => Object.values(input)),
     );
   const hasSound = inputs.some(({ audio, video }) => audio !== undefined || video !== undefined);
-  const multimodal = chooseClassifier(options, hasSound, options.onNotice);
+  const onNotice = onceEach(options.onNotice);
+  const multimodal = chooseClassifier(options, hasSound, onNotice);
   return withOutputs(async (outputs) => {
     const csv = options.csv === undefined ? undefined : outputs.stage(options.csv);
-    const models = await loadModels(multimodal, options.isolation, options.onNotice);
+    const named = await loadNamedEncoders(options, { ...options, onNotice });
+    const models = await loadModels(multimodal, options.isolation, named, onNotice);
     refuseUnusedWeights(options, models);
     const audioWeights = options.audioWeights ?? models.audioWeights;
-    const result = await predictInputs(inputs, models, { ...options, audioWeights }).finally(() =>
-      models.classifier?.dispose(),
-    );
+    const result = await predictInputs(inputs, models, {
+      ...options,
+      audioWeights,
+      onNotice,
+    }).finally(() => models.classifier?.dispose());
     const predictions = "predictions" in result ? result.predictions : [result];
     if (csv !== undefined)
       writePredictionCsv(csv, inputs, predictions, models.classifier?.checkpoint.classes ?? []);
     return result;
   });
+}
+
+/** A named encoder is loaded twice, to know what it is and to run; it says its notices once. */
+function onceEach(tell: (line: string) => void): (line: string) => void {
+  const told = new Set<string>();
+  return (line) => {
+    if (!told.has(line)) tell(line);
+    told.add(line);
+  };
 }
 
 /** A flag that the models do not heed must not look as if it did. */

@@ -48,7 +48,7 @@ type Parts = Readonly<Record<Modality, Embedded>>;
 export async function scoreInput(
   input: Input,
   parts: Parts,
-  { classifier, detector }: Models,
+  { classifier, detector, notes }: Models,
   top: number | undefined,
 ): Promise<Prediction> {
   const probabilities = classifier && (await classify(parts, classifier));
@@ -68,7 +68,7 @@ export async function scoreInput(
     anomaly_flag: score === null ? null : score > 0,
     engine: classifier?.engine ?? null,
     modalities: { image: factsOf(parts.image), audio: factsOf(parts.audio) },
-    notes: notesOn(parts, classifier, emotion, score !== null),
+    notes: [...notes, ...notesOn(parts, classifier, emotion, detector)],
   };
 }
 
@@ -129,6 +129,11 @@ function factsOf(part: Embedded): ModalityFacts {
     : { present: true, ...part.facts };
 }
 
+/** A file of scikit-learn keeps no means. */
+function fillingOf({ means }: AnomalyModel): string {
+  return means.some((mean) => mean !== 0) ? "the training mean" : "zeros";
+}
+
 function isCropped(facts: Readonly<Record<string, number>>): boolean {
   return (facts["used_seconds"] ?? 0) < (facts["duration_seconds"] ?? 0);
 }
@@ -137,12 +142,12 @@ function notesOn(
   parts: Parts,
   classifier: Classifier | undefined,
   emotion: string | null,
-  hasScore: boolean,
+  detector: AnomalyModel | undefined,
 ): string[] {
   const notes: string[] = [];
   for (const modality of MODALITIES)
-    if (parts[modality].embedding === undefined && hasScore)
-      notes.push(`the anomaly score fills the missing ${modality} with the training mean`);
+    if (parts[modality].embedding === undefined && detector !== undefined)
+      notes.push(`the anomaly score fills the missing ${modality} with ${fillingOf(detector)}`);
   const { audio } = parts;
   if (audio.embedding !== undefined && isCropped(audio.facts))
     notes.push(

@@ -48,6 +48,12 @@ export function createProgram(io: CliIo): CommandUnknownOpts {
         .choices(["native", "isolation-forest"] as const)
         .default("native" as const),
     )
+    .addOption(
+      new Option(
+        "--import <file>",
+        "instead of fitting: scikit-learn's forest, such as isolation_forest.joblib, which scores the rows and is saved as ours",
+      ).conflicts(["n_estimators", "contamination", "random_state", "max_samples", "engine"]),
+    )
     .addOption(jsonOption())
     .addOption(quietOption());
   program.action(async (flags) => {
@@ -57,6 +63,7 @@ export function createProgram(io: CliIo): CommandUnknownOpts {
     const options = {
       trainH5: flags.train_h5,
       testH5: flags.test_h5,
+      importFrom: flags.import,
       saveDir: flags.save_dir,
       engine: flags.engine,
       evalWithLabels: flags.eval_with_labels,

@@ -8,6 +8,7 @@ import {
 } from "@emotion-service/core/anomaly/forest";
 import { fitNpmEngine } from "@emotion-service/core/anomaly/npmEngine";
 import type { Matrix } from "@emotion-service/core/hdf5/file";
+import type { Imported } from "./importDetector.ts";
 
 export type Engine = "native" | "isolation-forest";
 
@@ -20,6 +21,8 @@ export interface Detector {
   readonly maxSamples: number;
   /** What can be saved; absent with the npm engine. */
   readonly forest?: IsolationForest;
+  /** Of a forest that was not fitted here. */
+  readonly imported?: Imported;
 }
 
 /** Fits the chosen engine on the training rows [N, D]. */

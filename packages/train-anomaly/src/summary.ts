@@ -30,12 +30,14 @@ export interface ScoreRow {
 /** What `--json` prints. */
 export interface AnomalySummary {
   readonly engine: Engine;
+  /** With --import: what fitted the forest, such as "scikit-learn 1.6.1". */
+  readonly imported_from?: string;
   readonly n_estimators: number;
   readonly max_samples: number;
   readonly contamination: Contamination;
   /** Threshold on `score_samples`, in [-1, 0]. */
   readonly offset: number;
-  /** null: the engine takes none. */
+  /** null: the engine takes none, or an imported forest does not say. */
   readonly seed: number | null;
   readonly n_features: number;
   readonly train: SplitSummary;
@@ -84,7 +86,7 @@ export function formatSummary(summary: AnomalySummary): string {
   const splits: [string, SplitSummary][] = [["train", train]];
   if (test !== undefined) splits.push(["test", test]);
   return [
-    `Isolation forest (${summary.engine}): ${summary.n_estimators} trees on ${summary.max_samples} of ${train.rows} rows each, ${summary.n_features} features`,
+    headline(summary),
     `threshold: offset ${summary.offset.toFixed(4)}, contamination ${summary.contamination}`,
     ...summary.notes.map((note) => `note: ${note}`),
     "",
@@ -103,6 +105,13 @@ export function formatSummary(summary: AnomalySummary): string {
     ),
     `Wrote ${summary.files.join(", ")}`,
   ].join("\n");
+}
+
+function headline(summary: AnomalySummary): string {
+  const { imported_from: origin, n_estimators: trees, max_samples: rows, train } = summary;
+  const [kind, drawn] =
+    origin === undefined ? [summary.engine, `${rows} of ${train.rows}`] : [`of ${origin}`, rows];
+  return `Isolation forest (${kind}): ${trees} trees on ${drawn} rows each, ${summary.n_features} features`;
 }
 
 function splitLine(name: string, split: SplitSummary): (string | number)[] {

@@ -17,6 +17,7 @@ import { renderPng } from "@emotion-service/core/plot/render";
 import { scoreHistogram } from "@emotion-service/core/plot/scoreHistogram";
 import { type Detector, type Engine, type Scored, fitDetector, scoreRows } from "./detector.ts";
 import { evaluate } from "./evaluate.ts";
+import { importDetector, importNotes } from "./importDetector.ts";
 import { type Source, readSource, requireSameEncoders } from "./rows.ts";
 import { type AnomalySummary, type ScoreRow, strangestRows, summariseSplit } from "./summary.ts";
 
@@ -27,6 +28,8 @@ const SCATTER_FILE = "pca_scatter.png";
 export interface TrainAnomalyOptions {
   readonly trainH5: string;
   readonly testH5: string | undefined;
+  /** A file of scikit-learn's whose forest takes the place of one that is fitted. */
+  readonly importFrom?: string | undefined;
   readonly saveDir: string;
   readonly engine: Engine;
   readonly evalWithLabels: boolean;
@@ -56,7 +59,10 @@ export async function trainAnomaly(
     await step(1);
     const means = trainingMeans(sources[0].file.rows);
     const matrices = sources.map(({ file }) => joinModalities(file.rows, means));
-    const detector = await fitDetector(options.engine, matrices[0]!, options.forest);
+    const detector =
+      options.importFrom === undefined
+        ? await fitDetector(options.engine, matrices[0]!, options.forest)
+        : importDetector(options.importFrom, sources[0].file);
     await step(2);
     const parts = sources.map((source, i): Part => {
       const matrix = matrices[i]!;
@@ -106,16 +112,15 @@ function stageAll(outputs: Outputs, { engine, saveDir }: TrainAnomalyOptions): S
 
 function writeModel(
   path: string | undefined,
-  { forest }: Detector,
+  { forest, imported }: Detector,
   { file }: Source,
   means: Float32Array,
   options: TrainAnomalyOptions,
 ): void {
   if (path === undefined || forest === undefined) return;
   const { imageEncoder, audioEncoder, rows } = file;
-  const seed = options.forest.randomState;
-  const trainingRows = rows.paths.length;
-  saveAnomalyModel(path, { forest, seed, trainingRows, imageEncoder, audioEncoder, means });
+  const fitted = { seed: options.forest.randomState, trainingRows: rows.paths.length };
+  saveAnomalyModel(path, { forest, ...(imported ?? fitted), imageEncoder, audioEncoder, means });
 }
 
 function scoreTable({ source, scores, anomaly }: Part): ScoreRow[] {
@@ -155,20 +160,26 @@ async function summarise(
   const names = [...(isNative ? [MODEL_FILE] : []), SCORES_FILE, HISTOGRAM_FILE, SCATTER_FILE];
   return {
     engine,
-    n_estimators: forest.nEstimators,
+    ...(detector.imported && { imported_from: detector.imported.importedFrom }),
+    n_estimators: detector.forest?.trees.length ?? forest.nEstimators,
     max_samples: detector.maxSamples,
-    contamination: forest.contamination,
+    contamination: detector.forest?.contamination ?? forest.contamination,
     offset: detector.offset,
-    seed: isNative ? forest.randomState : null,
+    seed: seedOf(detector, options),
     n_features: parts[0]!.matrix.columns,
     train: train!,
     ...(test === undefined ? {} : { test }),
     explained_variance_ratio: pca.explainedVarianceRatio,
     pca_rows: pca.fittedRows,
     strangest: strangestRows(rows),
-    notes: notesOf(options),
+    notes: detector.imported ? importNotes(detector.imported) : notesOf(options),
     files: names.map((name) => join(options.saveDir, name)),
   };
+}
+
+function seedOf({ imported }: Detector, { engine, forest }: TrainAnomalyOptions): number | null {
+  if (imported !== undefined) return imported.seed;
+  return engine === "native" ? forest.randomState : null;
 }
 
 function notesOf({ engine, saveDir }: TrainAnomalyOptions): string[] {

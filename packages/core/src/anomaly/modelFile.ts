@@ -4,7 +4,7 @@ import { requireFile } from "../files/listFiles.ts";
 import { type EncoderInfo, encoderFromJson, encoderToJson } from "../hdf5/encoder.ts";
 import { CREATED_BY, FORMAT_VERSION } from "../hdf5/format.ts";
 import type { Contamination, IsolationForest } from "./forest.ts";
-import { TREE_LEAF, type Tree } from "./tree.ts";
+import { type Tree, isTree } from "./tree.ts";
 
 /** The name that train-anomaly gives the model. */
 export const MODEL_FILE = "isolation_forest.json";
@@ -14,8 +14,11 @@ const CURE = "make it again with train-anomaly";
 /** A fitted forest with what a later step must know to give it the rows it was trained on. */
 export interface AnomalyModel {
   readonly forest: IsolationForest;
-  readonly seed: number;
-  readonly trainingRows: number;
+  /** null where it is not known, of a forest that was not fitted here. */
+  readonly seed: number | null;
+  readonly trainingRows: number | null;
+  /** Of a forest that was not fitted here: the program and its version. */
+  readonly importedFrom?: string;
   readonly imageEncoder: EncoderInfo;
   readonly audioEncoder: EncoderInfo;
   /** What a missing modality is filled with, [Di + Da], image first. */
@@ -36,6 +39,7 @@ export function saveAnomalyModel(path: string, model: AnomalyModel): void {
     offset: forest.offset,
     seed: model.seed,
     training_rows: model.trainingRows,
+    ...(model.importedFrom !== undefined && { imported_from: model.importedFrom }),
     image_encoder: encoderToJson(model.imageEncoder),
     audio_encoder: encoderToJson(model.audioEncoder),
     training_means: Array.from(model.means),
@@ -119,8 +123,9 @@ function modelFromJson(json: Json): AnomalyModel {
       contamination,
       offset: numberOf(json["offset"], "offset"),
     },
-    seed: numberOf(json["seed"], "seed"),
-    trainingRows: numberOf(json["training_rows"], "training_rows"),
+    seed: numberOrNull(json["seed"], "seed"),
+    trainingRows: numberOrNull(json["training_rows"], "training_rows"),
+    ...(typeof json["imported_from"] === "string" && { importedFrom: json["imported_from"] }),
     imageEncoder,
     audioEncoder,
     means,
@@ -138,21 +143,9 @@ function treeFromJson(json: Json, name: string, nFeatures: number): Tree {
     integers("right"),
     integers("n_node_samples"),
   ];
-  const nodes = feature.length;
-  const isChild = (child: number, parent: number): boolean => child > parent && child < nodes;
-  const isWhole =
-    nodes > 0 &&
-    [threshold, left, right, nNodeSamples].every((array) => array.length === nodes) &&
-    left.every(
-      (child, node) =>
-        child === TREE_LEAF ||
-        (isChild(child, node) &&
-          isChild(right[node]!, node) &&
-          feature[node]! >= 0 &&
-          feature[node]! < nFeatures),
-    );
-  if (!isWhole) throw new Error(`${name} is no tree`);
-  return { feature, threshold, left, right, nNodeSamples };
+  const tree = { feature, threshold, left, right, nNodeSamples };
+  if (!isTree(tree, nFeatures)) throw new Error(`${name} is no tree`);
+  return tree;
 }
 
 function objectOf(value: unknown, name: string): Json {
@@ -172,6 +165,10 @@ function listOf(value: unknown, name: string): unknown[] {
 function numberOf(value: unknown, name: string): number {
   if (typeof value !== "number") throw new Error(`${name} must be a number`);
   return value;
+}
+
+function numberOrNull(value: unknown, name: string): number | null {
+  return value === null ? null : numberOf(value, name);
 }
 
 function numbersOf(value: unknown, name: string): number[] {

@@ -20,6 +20,20 @@ export interface Tree {
   readonly nNodeSamples: Int32Array;
 }
 
+/** Whether the arrays are equally long, inner nodes test one of the columns, and children come after their parent. */
+export function isTree(tree: Tree, nFeatures: number): boolean {
+  const { feature, left, right } = tree;
+  const nodes = feature.length;
+  const isChild = (child: number, parent: number): boolean => child > parent && child < nodes;
+  const arrays = [tree.threshold, left, right, tree.nNodeSamples];
+  if (nodes === 0 || arrays.some(({ length }) => length !== nodes)) return false;
+  return left.every((child, node) => {
+    const column = feature[node]!;
+    if (child === TREE_LEAF) return true;
+    return isChild(child, node) && isChild(right[node]!, node) && column >= 0 && column < nFeatures;
+  });
+}
+
 /**
  * Mean path length of an unsuccessful search in a binary search tree of n keys: what a leaf of n rows adds to its depth.
  * 0 for n <= 1, 1 for n = 2, else 2 (ln(n - 1) + γ) - 2 (n - 1) / n (Liu, Ting and Zhou 2008, eq. 1; scikit-learn's

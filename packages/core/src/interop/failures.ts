@@ -4,6 +4,13 @@ import { UserError } from "../errors.ts";
 export const SAVE_HINT =
   'in Python, save only tensors and plain values: torch.save(model.state_dict(), "weights.pth")';
 
+/** What a file of torch.save may hold, for the pickles in it. */
+export const TORCH_ALLOWED = { contents: "tensors and plain values", hint: SAVE_HINT };
+
+/** The same for the Python service's classifier. */
+export const FUSION_HINT =
+  'in Python: torch.save({"model_state_dict": model.state_dict(), "class_labels": labels}, "multimodal_best.pth")';
+
 /** Characters of a foreign name that a message shows. */
 const LONGEST_NAME = 100;
 
@@ -22,6 +29,6 @@ export function unsupported(name: string, detail: string, hint: string = SAVE_HI
 
 /** A name out of a file, fit for a message: one line, not too long, no control characters. */
 export function printable(text: string): string {
-  const clean = text.replaceAll(/[^\p{L}\p{N}\p{P}\p{S} ]/gu, "?");
-  return clean.length > LONGEST_NAME ? `${clean.slice(0, LONGEST_NAME)}…` : clean;
+  const clean = text.slice(0, LONGEST_NAME).replaceAll(/[^\p{L}\p{N}\p{P}\p{S} ]/gu, "?");
+  return text.length > LONGEST_NAME ? `${clean}…` : clean;
 }

@@ -1,6 +1,14 @@
 import { damaged, unsupported } from "./failures.ts";
 import { createPickleInput } from "./pickleInput.ts";
-import { type Machine, type PickleOptions, REFUSED, STEPS, pop } from "./pickleOpcodes.ts";
+import {
+  CONTAINERS,
+  type Machine,
+  type PickleOptions,
+  REFUSED,
+  STEPS,
+  pop,
+} from "./pickleOpcodes.ts";
+import { isPickledObject } from "./pickledObject.ts";
 
 export interface Pickled {
   readonly value: unknown;
@@ -8,22 +16,38 @@ export interface Pickled {
   readonly end: number;
 }
 
-/** Containers in one another that are read; a checkpoint has five or so. */
+/** Containers in one another that are read; a checkpoint has five or so, a forest ten. */
 const DEEPEST = 100;
+/** What a pickle may do, so that one that was made for it cannot fill the memory; a tree of a forest takes 200 and 40. */
+const MOST_OPCODES = 2_500_000;
+const MOST_CONTAINERS = 250_000;
 const STOP = 0x2e;
+
+/** Opcodes and containers so far; pickles that lie in one another share one. */
+export interface PickleWork {
+  opcodes: number;
+  containers: number;
+}
 
 /**
  * Reads the pickle at `start` without running anything: known globals only, each by its exact name. None, bool, int, float,
  * str, bytes become null, boolean, number (bigint beyond 2^53), string, Uint8Array; list and tuple become arrays, dict a Map,
- * set a Set. One object that is referred to twice is one object here too.
- * @throws UserError E_INPUT_BROKEN for bytes that are no pickle; E_LAYOUT for a global, an opcode or a cycle that is refused
+ * set a Set; what a known global makes is as it is. One object that is referred to twice is one object here too.
+ * @throws UserError E_INPUT_BROKEN for bytes that are no pickle; E_LAYOUT for a global, an opcode, a cycle or a size that is
+ *   refused
  */
-export function readPickle(bytes: Uint8Array, start: number, options: PickleOptions): Pickled {
+export function readPickle(
+  bytes: Uint8Array,
+  start: number,
+  options: PickleOptions,
+  work: PickleWork = { opcodes: 0, containers: 0 },
+): Pickled {
   const input = createPickleInput(bytes, start, options.name);
   const machine: Machine = { input, options, stack: [], marks: [], memo: new Map() };
   for (let byte = input.unsigned(1); byte !== STOP; byte = input.unsigned(1)) {
     const step = STEPS.get(byte);
     if (step === undefined) throw unknownOpcode(byte, options.name);
+    count(work, byte, options.name);
     step(machine);
   }
   const value = pop(machine);
@@ -31,15 +55,22 @@ export function readPickle(bytes: Uint8Array, start: number, options: PickleOpti
   return { value, end: input.position() };
 }
 
+function count(work: PickleWork, byte: number, name: string): void {
+  work.opcodes += 1;
+  if (CONTAINERS.has(byte)) work.containers += 1;
+  if (work.opcodes > MOST_OPCODES || work.containers > MOST_CONTAINERS)
+    throw unsupported(
+      name,
+      `must hold at most ${MOST_CONTAINERS} lists, dicts and objects in ${MOST_OPCODES} steps, holds more`,
+    );
+}
+
 function unknownOpcode(byte: number, name: string): Error {
   const hex = `0x${byte.toString(16).padStart(2, "0")}`;
   const refused = REFUSED.get(byte);
   return refused === undefined
     ? damaged(name, `${hex} is no opcode of a pickle`)
-    : unsupported(
-        name,
-        `the pickle opcode ${refused} (${hex}) is not read: no state dict needs it`,
-      );
+    : unsupported(name, `the pickle opcode ${refused} (${hex}) is not read: no model needs it`);
 }
 
 /** Refuses cycles and bottomless nesting, so that whoever walks through the value comes to an end. */
@@ -69,7 +100,8 @@ function requireTree(root: unknown, name: string): void {
 
 function partsOf(value: unknown): Iterable<unknown> | undefined {
   if (Array.isArray(value) || value instanceof Set) return value as Iterable<unknown>;
-  return value instanceof Map ? keysAndValues(value) : undefined;
+  if (value instanceof Map) return keysAndValues(value);
+  return isPickledObject(value) ? value.parts() : undefined;
 }
 
 function* keysAndValues(map: ReadonlyMap<unknown, unknown>): Generator<unknown, void> {

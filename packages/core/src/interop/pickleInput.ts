@@ -15,6 +15,8 @@ export interface PickleInput {
   float64(): number;
   /** A view of the next bytes. */
   take(length: number): Uint8Array;
+  /** A view of all the bytes that are left, which stay to be read. */
+  rest(): Uint8Array;
   /** `length` bytes of UTF-8. */
   text(length: number): string;
   /** Text up to a line feed, which is read too. */
@@ -77,6 +79,7 @@ export function createPickleInput(source: Uint8Array, start: number, name: strin
     int32: () => view.getInt32(advance(4), true),
     float64: () => view.getFloat64(advance(8)),
     take,
+    rest: () => bytes.subarray(position),
     text,
     line,
     integer,

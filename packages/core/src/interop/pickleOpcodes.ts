@@ -1,10 +1,13 @@
 import { damaged, printable, unsupported } from "./failures.ts";
 import { type PickleInput, decimalInteger } from "./pickleInput.ts";
+import { isPickledObject } from "./pickledObject.ts";
 
 /** What a pickle may contain besides plain values. */
 export interface PickleOptions {
   /** The file's name, for messages. */
   readonly name: string;
+  /** What may be in it and how to save just that, for the message about a global that is not known. */
+  readonly allowed: { readonly contents: string; readonly hint: string };
   /** The globals that are known, by "module name". REDUCE calls a function with a tuple's values; others are constants. */
   readonly globals: ReadonlyMap<string, unknown>;
   /** The value that a persistent id stands for. */
@@ -83,31 +86,35 @@ function dictOf(machine: Machine): void {
 }
 
 function pushGlobal(machine: Machine, module: unknown, name: unknown): void {
-  const { globals, name: file } = machine.options;
+  const { globals, allowed, name: file } = machine.options;
   if (typeof module !== "string" || typeof name !== "string")
     throw damaged(file, "a global whose name is no text");
   const key = `${module} ${name}`;
   if (!globals.has(key))
     throw unsupported(
       file,
-      `must hold tensors and plain values only, refers to the Python global "${printable(key)}"; nothing of it was run`,
+      `must hold ${allowed.contents} only, refers to the Python global "${printable(key)}"; nothing of it was run`,
+      allowed.hint,
     );
   push(machine, globals.get(key));
 }
 
+/** Calls a known function; makes an instance of a known class. */
 function reduce(machine: Machine): void {
   const values = pop(machine);
   const callable = pop(machine);
   if (typeof callable !== "function" || !Array.isArray(values))
-    throw damaged(machine.options.name, "REDUCE of what is no function, or with no tuple");
+    throw damaged(machine.options.name, "a call of what is no function, or with no tuple");
   push(machine, (callable as (values: readonly unknown[]) => unknown)(values));
 }
 
-/** Attributes of an ordered dict are dropped: a state dict's `_metadata` is the one that there is. */
+/** Gives an object its state. Attributes of a dict are dropped: a state dict's `_metadata` is the one that there is. */
 function build(machine: Machine): void {
-  pop(machine);
-  if (!(top(machine) instanceof Map))
-    throw unsupported(machine.options.name, "sets attributes (BUILD) of what is no ordered dict");
+  const state = pop(machine);
+  const target = pop(machine);
+  if (target instanceof Map) push(machine, target);
+  else if (isPickledObject(target)) push(machine, target.setState(state, machine.input));
+  else throw unsupported(machine.options.name, "sets attributes (BUILD) of what has none");
 }
 
 function boolOrInteger(machine: Machine): void {
@@ -137,7 +144,7 @@ function requireFrame({ input, options }: Machine): void {
   if (length > input.left()) throw damaged(options.name, `a frame of ${length} bytes`);
 }
 
-/** The opcodes that torch writes, in protocols 1 to 5. */
+/** The opcodes that torch and joblib write, in protocols 1 to 5. */
 export const STEPS: ReadonlyMap<number, Step> = new Map<number, Step>([
   [0x80, requireProtocol], // PROTO
   [0x95, requireFrame], // FRAME
@@ -186,6 +193,7 @@ export const STEPS: ReadonlyMap<number, Step> = new Map<number, Step>([
   [ascii("c"), (m) => pushGlobal(m, m.input.line(), m.input.line())], // GLOBAL
   [0x93, (m) => pushGlobal(m, ...([pop(m), pop(m)].reverse() as [unknown, unknown]))], // STACK_GLOBAL
   [ascii("R"), reduce], // REDUCE
+  [0x81, reduce], // NEWOBJ
   [ascii("b"), build], // BUILD
   [ascii("Q"), (m) => push(m, m.options.persistentLoad(pop(m)))], // BINPERSID
 ]);
@@ -203,13 +211,23 @@ export const REFUSED: ReadonlyMap<number, string> = new Map([
   [ascii("i"), "INST"],
   [ascii("o"), "OBJ"],
   [ascii("p"), "PUT"],
-  [0x81, "NEWOBJ"],
   [0x82, "EXT1"],
   [0x83, "EXT2"],
   [0x84, "EXT4"],
   [0x92, "NEWOBJ_EX"],
   [0x97, "NEXT_BUFFER"],
   [0x98, "READONLY_BUFFER"],
+]);
+
+/** Those that make a value with values in it, or may. */
+export const CONTAINERS: ReadonlySet<number> = new Set([
+  ...["]", "l", ")", "t", "}", "d", "R"].map(ascii),
+  0x81,
+  0x85,
+  0x86,
+  0x87,
+  0x8f,
+  0x91,
 ]);
 
 function ascii(character: string): number {

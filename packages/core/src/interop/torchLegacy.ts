@@ -1,4 +1,4 @@
-import { damaged, printable, unsupported } from "./failures.ts";
+import { TORCH_ALLOWED, damaged, printable, unsupported } from "./failures.ts";
 import { readPickle } from "./pickle.ts";
 import { type TorchStorage, torchGlobals } from "./torchTensor.ts";
 import { parseStorageId } from "./torchZip.ts";
@@ -19,6 +19,7 @@ export function readTorchLegacy(bytes: Uint8Array, name: string): unknown {
   const storages = new Map<string, TorchStorage>();
   const options = {
     name,
+    allowed: TORCH_ALLOWED,
     globals: torchGlobals(name),
     persistentLoad: (id: unknown) => storageOf(id, storages, name),
   };

@@ -1,6 +1,8 @@
 import { type Weight, type Weights, sizeOf } from "../model/graph.ts";
 import { ELEMENT_TYPES, type ElementType, type TensorView, elementsOf } from "./elementTypes.ts";
 import { damaged, unsupported } from "./failures.ts";
+import { numpyGlobals } from "./numpy.ts";
+import { pythonClass } from "./pickledObject.ts";
 
 /** The memory behind tensors; several may share one. */
 export interface TorchStorage {
@@ -78,9 +80,16 @@ const STORAGE_CLASSES: readonly (readonly [name: string, dtype: string])[] = [
   ["torch.storage UntypedStorage", "uint8"],
 ];
 
-/** The globals of a checkpoint of tensors and plain values: what PyTorch itself reads with weights_only, less the rare. */
+/** The settings of a run, as argparse has them, may stand beside the weights. */
+const NAMESPACE = "argparse Namespace";
+
+/**
+ * The globals of a checkpoint of tensors and plain values: what PyTorch itself reads with weights_only, less the rare; arrays
+ * and scalars of numpy, such as class labels.
+ */
 export function torchGlobals(name: string): ReadonlyMap<string, unknown> {
-  const globals = new Map<string, unknown>();
+  const globals = new Map(numpyGlobals(name));
+  globals.set(NAMESPACE, pythonClass(NAMESPACE));
   for (const type of ELEMENT_TYPES) globals.set(`torch ${type.name}`, type);
   for (const [storage, dtype] of STORAGE_CLASSES)
     globals.set(storage, { storageOf: ELEMENT_TYPES.find((type) => type.name === dtype) });
@@ -100,23 +109,30 @@ export function torchGlobals(name: string): ReadonlyMap<string, unknown> {
   });
   globals.set("torch Size", ([sizes]: readonly unknown[]) => sizesOf(sizes, name));
   globals.set("torch device", (parts: readonly unknown[]) => deviceOf(parts, name));
+  const used = new WeakSet<object>();
   globals.set("collections OrderedDict", ([pairs = []]: readonly unknown[]) =>
-    orderedDict(pairs, name),
+    orderedDict(pairs, used, name),
   );
   return globals;
 }
 
 /** A device as PyTorch prints it: "cuda:0". */
 function deviceOf(parts: readonly unknown[], name: string): string {
-  if (!parts.every((part) => typeof part === "string" || typeof part === "number"))
-    throw damaged(name, "a device without a name");
+  const isPart = (part: unknown): boolean =>
+    typeof part === "number" || (typeof part === "string" && part.length < LONGEST_DEVICE);
+  if (parts.length > 2 || !parts.every(isPart)) throw damaged(name, "a device without a name");
   return parts.join(":");
 }
 
-/** Protocol 1 hands an ordered dict its pairs; later ones fill it afterwards. */
-function orderedDict(pairs: unknown, name: string): Map<unknown, unknown> {
-  if (!Array.isArray(pairs) || !pairs.every((pair) => Array.isArray(pair) && pair.length === 2))
-    throw damaged(name, "an ordered dict that is not made of pairs");
+/** Protocol 1 hands an ordered dict its pairs, a list of its own; later ones fill it afterwards. */
+function orderedDict(pairs: unknown, used: WeakSet<object>, name: string): Map<unknown, unknown> {
+  if (
+    !Array.isArray(pairs) ||
+    used.has(pairs) ||
+    !pairs.every((pair) => Array.isArray(pair) && pair.length === 2)
+  )
+    throw damaged(name, "an ordered dict that is not made of pairs of its own");
+  used.add(pairs);
   return new Map(pairs as [unknown, unknown][]);
 }
 
@@ -146,6 +162,8 @@ function isStorage(value: unknown): value is TorchStorage {
   return hasKind(value, "storage");
 }
 
+/** Characters of a device's name. */
+const LONGEST_DEVICE = 32;
 /** Axes that PyTorch allows a tensor. */
 const MOST_AXES = 64;
 

@@ -1,6 +1,6 @@
 import { crc32 } from "node:zlib";
 import { UserError, causeOf } from "../errors.ts";
-import { damaged, printable, unsupported } from "./failures.ts";
+import { TORCH_ALLOWED, damaged, printable, unsupported } from "./failures.ts";
 import { readPickle } from "./pickle.ts";
 import { type TorchStorage, storageTypeOf, torchGlobals } from "./torchTensor.ts";
 
@@ -29,8 +29,11 @@ export async function readTorchZip(bytes: Buffer, name: string): Promise<unknown
       "is a TorchScript program, not a state dict",
       'in Python: torch.save(torch.jit.load("FILE").state_dict(), "weights.pth")',
     );
+  let used = 0;
   const read = (path: string): Uint8Array | undefined => {
     const record = records.get(archive + path);
+    used += record?.length ?? 0;
+    if (used > bytes.length) throw damaged(name, "records of the archive overlap");
     return record && contentOf(bytes, record, archive + path, name);
   };
   const littleEndian = !isBigEndian(read("byteorder"), name);
@@ -38,6 +41,7 @@ export async function readTorchZip(bytes: Buffer, name: string): Promise<unknown
   const storages = new Map<string, TorchStorage>();
   const { value } = readPickle(read("data.pkl") ?? new Uint8Array(), 0, {
     name,
+    allowed: TORCH_ALLOWED,
     globals: torchGlobals(name),
     persistentLoad: (id) => {
       const { type, key, length } = parseStorageId(id, name);

@@ -5,7 +5,13 @@ import {
   encoderToJson,
 } from "../hdf5/encoder.ts";
 import { exportFusion } from "../onnx/fusionOnnx.ts";
-import { type FusionShape, MODALITIES, type Modality, fusionGraph } from "./fusion.ts";
+import {
+  type FusionShape,
+  type FusionUnits,
+  MODALITIES,
+  type Modality,
+  fusionGraph,
+} from "./fusion.ts";
 import type { Weights } from "./graph.ts";
 import { type ModelFacts, readModelFolder, takeWeights, writeModelFolder } from "./modelFolder.ts";
 
@@ -15,6 +21,8 @@ export interface Checkpoint {
   readonly classes: readonly string[];
   readonly encoders: Partial<Record<Modality, EncoderInfo>>;
   readonly weights: Weights;
+  /** Of a model of the Python service with other layers than ours. */
+  readonly units?: FusionUnits;
   /** How the training pairs were matched; "label": of different people. */
   readonly matchBy: string;
   readonly epoch: number;
@@ -51,11 +59,13 @@ export function writeCheckpoint(folder: string, checkpoint: Checkpoint): void {
 export function checkpointShape({
   classes,
   encoders,
-}: Pick<Checkpoint, "classes" | "encoders">): FusionShape {
+  units,
+}: Pick<Checkpoint, "classes" | "encoders" | "units">): FusionShape {
   return {
     image: encoders.image?.dim ?? 0,
     audio: encoders.audio?.dim ?? 0,
     classes: classes.length,
+    units,
   };
 }
 

@@ -4,10 +4,15 @@ import { type Graph, type GraphBuilder, type Weights, createGraphBuilder } from 
 import type { RunMode } from "./layers.ts";
 import { createNetwork } from "./network.ts";
 
-/** The sizes of the encoders and of the head. */
-const ENCODER_HIDDEN = 512;
-const ENCODER_OUT = 256;
-const HEAD_HIDDEN = 256;
+/** Units of the dense layers but the last. */
+export interface FusionUnits {
+  readonly encoderHidden: number;
+  readonly encoderOut: number;
+  readonly headHidden: number;
+}
+
+/** Those of every model that is trained here; a file of the Python service may have others. */
+const FUSION_UNITS: FusionUnits = { encoderHidden: 512, encoderOut: 256, headHidden: 256 };
 const ENCODER_DROPOUT = 0.2;
 const HEAD_DROPOUT = 0.3;
 
@@ -19,6 +24,8 @@ export interface FusionShape {
   readonly image: number;
   readonly audio: number;
   readonly classes: number;
+  /** undefined: those of every model that is trained here */
+  readonly units?: FusionUnits | undefined;
 }
 
 /** One modality of a batch. */
@@ -46,24 +53,30 @@ export function inputNames(modality: Modality): {
  */
 export function fusionGraph(shape: FusionShape): Graph {
   const net = createGraphBuilder();
+  const { units = FUSION_UNITS } = shape;
   const encoded = MODALITIES.filter((modality) => shape[modality] > 0).map((modality) =>
-    addEncoder(net, modality, shape[modality]),
+    addEncoder(net, modality, shape[modality], units),
   );
   let x = net.layerNorm("fusion_norm", net.concat("fusion_input", encoded)); // [B, 256 a modality]
-  x = net.relu("fusion.relu", net.dense("fusion.dense1", x, HEAD_HIDDEN)); // [B, 256]
+  x = net.relu("fusion.relu", net.dense("fusion.dense1", x, units.headHidden)); // [B, 256]
   x = net.dropout("fusion.dropout", x, HEAD_DROPOUT);
   return net.build(net.dense("fusion.dense2", x, shape.classes));
 }
 
 /** One modality's part; returns the name of its output, [B, 256]. */
-function addEncoder(net: GraphBuilder, modality: Modality, dim: number): string {
+function addEncoder(
+  net: GraphBuilder,
+  modality: Modality,
+  dim: number,
+  { encoderHidden, encoderOut }: FusionUnits,
+): string {
   const names = inputNames(modality);
   const present = net.input(names.present, [null, 1]);
   const name = `${modality}_encoder`;
   let x = net.standardise(modality, net.input(names.values, [null, dim]), present);
-  x = net.batchNorm(`${name}.norm`, net.dense(`${name}.dense1`, x, ENCODER_HIDDEN), present);
+  x = net.batchNorm(`${name}.norm`, net.dense(`${name}.dense1`, x, encoderHidden), present);
   x = net.dropout(`${name}.dropout`, net.relu(`${name}.relu1`, x), ENCODER_DROPOUT); // [B, 512]
-  x = net.relu(`${name}.relu2`, net.dense(`${name}.dense2`, x, ENCODER_OUT)); // [B, 256]
+  x = net.relu(`${name}.relu2`, net.dense(`${name}.dense2`, x, encoderOut)); // [B, 256]
   return net.fillMissing(name, x, present);
 }
 

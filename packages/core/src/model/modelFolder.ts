@@ -134,7 +134,7 @@ function requireModelFolder(folder: string, flag: string): void {
     });
   if (!stat.isDirectory())
     throw new UserError("E_LAYOUT", `${flag} ${folder}: must be a model folder, is a file`, {
-      hint: "name the folder that train-multimodal wrote; files of the Python service cannot be read yet",
+      hint: "name the folder that train-multimodal wrote, or the Python service's .pth file",
     });
 }
 
@@ -161,8 +161,8 @@ function createWeightReader({
   };
 }
 
-/** A plain loop: `every` makes an object of each of a model's hundred thousands of values, at every start. */
-function allFinite(data: Float32Array): boolean {
+/** Whether no value is NaN or infinite. A plain loop: `every` makes an object of each of a model's hundred thousands of values, at every start. */
+export function allFinite(data: Float32Array): boolean {
   for (let i = 0; i < data.length; i += 1) if (!Number.isFinite(data[i])) return false;
   return true;
 }

@@ -13,6 +13,7 @@ function pickle(...parts: (string | readonly number[])[]): Buffer {
 const called: unknown[] = [];
 const options = {
   name: "a.pkl",
+  allowed: { contents: "plain values", hint: "use torch.save" },
   globals: new Map<string, unknown>([
     ["known function", (values: readonly unknown[]) => ["called", ...values]],
     ["known constant", "constant"],
@@ -77,7 +78,7 @@ describe("refused by name", () => {
       pickle([0x8c, 2], "os", [0x8c, 6], "system", [0x93]),
       /"os system"/,
     ],
-    ["an instance", pickle("cknown\nconstant\n)", [0x81]), /NEWOBJ \(0x81\)/],
+    ["an instance with keywords", pickle("cknown\nfunction\n)}", [0x92]), /NEWOBJ_EX \(0x92\)/],
     ["a class by INST", pickle("(ios\nsystem\n"), /INST/],
     ["attributes", pickle("cknown\nconstant\n}b"), /BUILD/],
     ["an unknown protocol", Buffer.from([0x80, 9, 0x2e]), /protocol 9/],

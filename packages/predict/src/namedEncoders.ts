@@ -1,0 +1,130 @@
+import { audioCnnInfo } from "@emotion-service/core/audio/audioCnnEncoder";
+import { audioStatsEncoder } from "@emotion-service/core/audio/audioStats";
+import { DEFAULT_LOG_MEL } from "@emotion-service/core/audio/logMelConfig";
+import { SHIPPED_AUDIO_CNN } from "@emotion-service/core/model/shippedModels";
+import { UserError } from "@emotion-service/core/errors";
+import type { EncoderInfo } from "@emotion-service/core/hdf5/encoder";
+import { readAudioCheckpoint } from "@emotion-service/core/model/audioCheckpoint";
+import { MODALITIES, type Modality } from "@emotion-service/core/model/fusion";
+import type { InputEncoderOptions } from "./embedInput.ts";
+import type { AUDIO_ENCODERS, IMAGE_ENCODERS } from "./encoderNames.ts";
+import { chosenImageEncoder } from "./imageEncoder.ts";
+
+/** What made the embeddings of models that do not say it, as the user says. */
+export interface NamedEncoders {
+  readonly imageEncoder?: (typeof IMAGE_ENCODERS)[number] | undefined;
+  readonly audioEncoder?: (typeof AUDIO_ENCODERS)[number] | undefined;
+}
+
+/** The encoders that the user named; "none" as said. */
+export type Named = Partial<Record<Modality, EncoderInfo | "none">>;
+
+export type Encoders = Partial<Record<Modality, EncoderInfo>>;
+
+/**
+ * Checks the flags against one another, before any file is opened.
+ * @throws UserError E_FLAG
+ */
+export function requireNamedFlags(
+  { imageEncoder, audioEncoder }: NamedEncoders,
+  flags: {
+    readonly multimodal: string | undefined;
+    readonly isolation: string | undefined;
+    readonly weights: string | undefined;
+    readonly audioWeights: string | undefined;
+  },
+): void {
+  const refuse = (rule: string, hint: string): never => {
+    throw new UserError("E_FLAG", rule, { hint });
+  };
+  if (imageEncoder === undefined && audioEncoder === undefined) return;
+  if (flags.multimodal === undefined && flags.isolation === undefined)
+    refuse(
+      "--image_encoder, --audio_encoder: are for a model that is named, --multimodal or --isolation",
+      "the model that comes along says itself what embeds",
+    );
+  if (imageEncoder === "onnx" && flags.weights === undefined)
+    refuse("--image_encoder onnx: needs the .onnx file", "name it with --weights");
+  if ((imageEncoder === "face" || imageEncoder === "none") && flags.weights !== undefined)
+    refuse(`--weights: --image_encoder ${imageEncoder} takes none`, "leave --weights out");
+  const isOther = audioEncoder === "audio_stats" || audioEncoder === "none";
+  if (isOther && flags.audioWeights !== undefined)
+    refuse(`--audio_weights: --audio_encoder ${audioEncoder} takes none`, "leave it out");
+}
+
+/**
+ * What the named encoders are.
+ * @throws UserError when the weights of one cannot be had
+ */
+export async function loadNamedEncoders(
+  { imageEncoder, audioEncoder }: NamedEncoders,
+  options: InputEncoderOptions,
+): Promise<Named> {
+  return {
+    ...(imageEncoder !== undefined && {
+      image:
+        imageEncoder === "none" ? imageEncoder : await chosenImageEncoder(imageEncoder, options),
+    }),
+    ...(audioEncoder !== undefined && { audio: audioInfo(audioEncoder, options) }),
+  };
+}
+
+function audioInfo(
+  name: NonNullable<NamedEncoders["audioEncoder"]>,
+  { audioWeights }: InputEncoderOptions,
+): EncoderInfo | "none" {
+  if (name === "none") return name;
+  if (name === "audio_stats") return audioStatsEncoder(DEFAULT_LOG_MEL);
+  const folder = audioWeights ?? SHIPPED_AUDIO_CNN;
+  return audioCnnInfo(readAudioCheckpoint(folder, "--audio_weights"));
+}
+
+/** Values that an input of a modality has: 0 where the user leaves it out, undefined where nothing was said. */
+export function namedDim(named: Named, modality: Modality): number | undefined {
+  const encoder = named[modality];
+  return encoder === "none" ? undefined : encoder?.dim;
+}
+
+/**
+ * What embeds the inputs: what the models say, or, where they do not, what was named. A modality that is left out has none.
+ * @throws UserError E_FLAG where a named one is not wanted; E_SETTINGS where it gives another number of values
+ */
+export function resolveEncoders(encoders: Encoders, named: Named): Encoders {
+  const resolved = { ...encoders };
+  for (const modality of MODALITIES) {
+    const choice = named[modality];
+    if (choice === undefined) continue;
+    const flag = `--${modality}_encoder`;
+    const stated = encoders[modality];
+    if (stated?.model !== "unknown")
+      throw new UserError(
+        "E_FLAG",
+        `${flag}: is for models that do not say what embedded ${modality}s, these say ${stated?.model ?? "that they use none"}`,
+        { hint: "leave the flag out" },
+      );
+    if (choice === "none") delete resolved[modality];
+    else if (choice.dim === stated.dim) resolved[modality] = choice;
+    else
+      throw new UserError(
+        "E_SETTINGS",
+        `${flag} ${choice.model}: must give the ${stated.dim} values that the model takes, gives ${choice.dim}`,
+        { hint: `name what embedded the ${modality}s that it was trained on, or 'none'` },
+      );
+  }
+  return resolved;
+}
+
+/** What one should know of predictions whose encoders were named. */
+export function notesOnNamed(named: Named): string[] {
+  return MODALITIES.flatMap((modality) => {
+    const choice = named[modality];
+    if (choice === undefined) return [];
+    const how =
+      choice === "none"
+        ? `leaves the ${modality} out`
+        : `says ${choice.model}; another one gives wrong results`;
+    return [
+      `the model does not say what embedded its ${modality} rows: --${modality}_encoder ${how}`,
+    ];
+  });
+}
