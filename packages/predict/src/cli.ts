@@ -19,7 +19,7 @@ export function createProgram(io: CliIo) {
     .option("--audio_dir <dir>", "every clip of a folder")
     .option(
       "--multimodal <folder>",
-      "trained classifier, such as saved_models/multimodal_best, or the Python service's multimodal_best.pth (default, where no model is named and there is sound: the audio_cnn that comes along)",
+      "trained classifier, such as saved_models/multimodal_best, or the Python service's multimodal_best.pth (default, where no model is named: what comes along, face_cnn for faces and audio_cnn for voices)",
     )
     .option(
       "--isolation <file>",
@@ -39,7 +39,7 @@ export function createProgram(io: CliIo) {
     )
     .option(
       "--weights <file>",
-      "for models trained on resnet18 or .onnx embeddings: the weights or the .onnx file that embed had (default: resnet18's published ones, from a cache or downloaded once)",
+      "for models trained on resnet18, face_cnn or .onnx embeddings: the weights, the folder or the .onnx file that embed had (default: resnet18's published ones, from a cache or downloaded once; the face_cnn that comes along)",
     )
     .option(
       "--audio_weights <path>",

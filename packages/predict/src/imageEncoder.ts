@@ -2,6 +2,8 @@ import { UserError } from "@emotion-service/core/errors";
 import { FACE_CROPS, type FaceCrop } from "@emotion-service/core/face/faceCrop";
 import type { RgbImage } from "@emotion-service/core/face/image";
 import { type EncoderInfo, requireSameEncoder } from "@emotion-service/core/hdf5/encoder";
+import type { TrainedModel } from "@emotion-service/core/model/modelFolder";
+import { SHIPPED_FACE_CNN } from "@emotion-service/core/model/shippedModels";
 import type {
   PictureEncoder,
   PictureEncoderOptions,
@@ -23,8 +25,8 @@ export interface ImageEncoder {
 /** How an encoder is found and loaded. */
 export type ImageEncoderOptions = Pick<PictureEncoderOptions, "weights" | "env" | "onNotice">;
 
-/** The encoders whose networks come from a file that --weights may name. */
-export const FILE_ENCODERS: readonly string[] = ["resnet18", "onnx"];
+/** The encoders whose networks --weights may name. */
+export const WEIGHTED_ENCODERS: readonly string[] = ["resnet18", "face_cnn", "onnx"];
 
 /** What the messages call the two sides. */
 export const THIS_INSTALL = { expected: "the model", actual: "this installation's encoder" };
@@ -37,8 +39,8 @@ export async function loadImageEncoder(
   info: EncoderInfo,
   options: ImageEncoderOptions,
 ): Promise<ImageEncoder | undefined> {
-  if (info.model === "face") return faceEncoder(info, options);
-  if (FILE_ENCODERS.includes(info.model)) return networkEncoder(info, options);
+  if (info.model === "face" || info.model === "face_cnn") return faceEncoder(info, options);
+  if (WEIGHTED_ENCODERS.includes(info.model)) return networkEncoder(info, options);
   return undefined;
 }
 
@@ -47,12 +49,12 @@ export async function loadImageEncoder(
  * @throws UserError when its weights cannot be had
  */
 export async function chosenImageEncoder(
-  name: "face" | "resnet18" | "onnx",
+  name: "face" | "face_cnn" | "resnet18" | "onnx",
   options: ImageEncoderOptions,
 ): Promise<EncoderInfo> {
-  if (name === "face") {
-    const { faceEncoderInfo } = await import("@emotion-service/core/face/faceEncoder");
-    return faceEncoderInfo("auto");
+  if (name === "face" || name === "face_cnn") {
+    const { describeFaceEncoder } = await import("@emotion-service/core/face/faceEncoder");
+    return describeFaceEncoder("auto", name === "face" ? undefined : trainedFace(options));
   }
   const loading = { ...options, faceCrop: "off", device: "auto" } as const;
   const encoder = name === "onnx" ? await loadOnnxFile(loading) : await loadResnet18File(loading);
@@ -70,16 +72,22 @@ async function loadOnnxFile(options: PictureEncoderOptions): Promise<PictureEnco
   return loadOnnxEncoder(options.weights ?? "", "--weights", options);
 }
 
-async function faceEncoder(
-  info: EncoderInfo,
-  { onNotice }: ImageEncoderOptions,
-): Promise<ImageEncoder> {
+/** The face_cnn that was named, or the one that comes along. */
+function trainedFace({ weights }: ImageEncoderOptions): TrainedModel {
+  return weights === undefined
+    ? { folder: SHIPPED_FACE_CNN, flag: "the model that comes along," }
+    : { folder: weights, flag: "--weights" };
+}
+
+async function faceEncoder(info: EncoderInfo, options: ImageEncoderOptions): Promise<ImageEncoder> {
   const crop = FACE_CROPS.find((rule) => rule === cropOf(info)) ?? "auto";
-  const { faceEncoderInfo, loadFaceEncoder } =
+  const { describeFaceEncoder, loadFaceEncoder } =
     await import("@emotion-service/core/face/faceEncoder");
   const { readImage } = await import("@emotion-service/core/face/image");
-  requireSameEncoder(info, faceEncoderInfo(crop), THIS_INSTALL);
-  const encoder = await loadFaceEncoder(crop, { onNotice });
+  const trained = info.model === "face" ? undefined : trainedFace(options);
+  const actual = trained === undefined ? THIS_INSTALL.actual : `${trained.flag} ${trained.folder}`;
+  requireSameEncoder(info, describeFaceEncoder(crop, trained), { ...THIS_INSTALL, actual });
+  const encoder = await loadFaceEncoder(crop, { trained, onNotice: options.onNotice });
   return {
     info,
     wholeFrames: false,

@@ -1,12 +1,16 @@
 import { isSklearnFile } from "@emotion-service/core/anomaly/sklearnFiles";
 import { type AnomalyModel, loadAnomalyModel } from "@emotion-service/core/anomaly/modelFile";
-import { loadAudioCnnClassifier } from "@emotion-service/core/model/lastLayerClassifier";
-import { SHIPPED_AUDIO_CNN } from "@emotion-service/core/model/shippedModels";
-import { UserError } from "@emotion-service/core/errors";
+import { averageClassifiers } from "@emotion-service/core/model/averageClassifier";
+import {
+  loadAudioCnnClassifier,
+  loadFaceCnnClassifier,
+} from "@emotion-service/core/model/lastLayerClassifier";
+import { SHIPPED_AUDIO_CNN, SHIPPED_FACE_CNN } from "@emotion-service/core/model/shippedModels";
 import { requireSameEncoder } from "@emotion-service/core/hdf5/encoder";
 import { AUDIO_CNN } from "@emotion-service/core/model/audioCheckpoint";
 import { readCheckpoint } from "@emotion-service/core/model/checkpoint";
-import { MODALITIES } from "@emotion-service/core/model/fusion";
+import { FACE_CNN } from "@emotion-service/core/model/faceCheckpoint";
+import { MODALITIES, type Modality } from "@emotion-service/core/model/fusion";
 import { readPythonFusion } from "@emotion-service/core/interop/pythonFusion";
 import { kindOfModel } from "@emotion-service/core/model/modelFolder";
 import { type Classifier, loadClassifier } from "@emotion-service/core/onnx/loadClassifier";
@@ -27,11 +31,14 @@ export interface Models {
   readonly detector: AnomalyModel | undefined;
   /** What an input of each modality must be embedded by; undefined where no model uses the modality. */
   readonly encoders: Encoders;
-  /** The folder of the audio_cnn that the classifier is, where it is one. */
-  readonly audioWeights: string | undefined;
+  /** The folder of the face_cnn or the audio_cnn that the classifier is, where it is one. */
+  readonly ownWeights: Partial<Record<Modality, string>>;
   /** What one should know of every prediction. */
   readonly notes: readonly string[];
 }
+
+/** The classifier's path, or those that come along, by what they look at. */
+export type ClassifierChoice = string | readonly Modality[] | undefined;
 
 /**
  * Loads the models that were named and sees that they were trained on the same features. `named`: what embeds for those that
@@ -39,7 +46,7 @@ export interface Models {
  * @throws UserError when one cannot be read, or they do not fit
  */
 export async function loadModels(
-  multimodal: string | undefined,
+  multimodal: ClassifierChoice,
   isolation: string | undefined,
   named: Named,
   onNotice: (line: string) => void,
@@ -57,14 +64,13 @@ export async function loadModels(
       const [expected, actual] = [encoders[modality], detectorEncoders[modality]];
       if (expected !== undefined && actual !== undefined)
         requireSameEncoder(expected, actual, {
-          expected: `--multimodal ${multimodal ?? ""}`,
+          expected: `--multimodal ${String(multimodal)}`,
           actual: `--isolation ${isolation ?? ""} (${modality})`,
         });
     }
-  const hears = multimodal !== undefined && kindOfModel(multimodal) === AUDIO_CNN;
   return {
     classifier,
-    audioWeights: hears ? multimodal : undefined,
+    ownWeights: typeof multimodal === "string" ? ownWeightsOf(multimodal) : {},
     detector,
     encoders: resolveEncoders({ ...detectorEncoders, ...classifier?.checkpoint.encoders }, named),
     notes: notesOnNamed(named),
@@ -86,36 +92,58 @@ function loadDetector(path: string, encoders: Encoders, named: Named): AnomalyMo
   return loadSklearnDetector(path, { image, audio });
 }
 
+function ownWeightsOf(folder: string): Models["ownWeights"] {
+  const kind = kindOfModel(folder);
+  return {
+    ...(kind === FACE_CNN && { image: folder }),
+    ...(kind === AUDIO_CNN && { audio: folder }),
+  };
+}
+
 async function readClassifier(
-  folder: string,
+  folder: string | readonly Modality[],
   onNotice: (line: string) => void,
 ): Promise<Classifier> {
+  if (typeof folder !== "string") return averageClassifiers(folder.map(shippedClassifier));
   if (isPythonFusion(folder))
     return loadClassifier(folder, await readPythonFusion(folder, "--multimodal"), {
       threads: THREADS,
       onNotice,
     });
-  if (kindOfModel(folder) === AUDIO_CNN) return loadAudioCnnClassifier(folder, "--multimodal");
+  const kind = kindOfModel(folder);
+  if (kind === AUDIO_CNN) return loadAudioCnnClassifier(folder, "--multimodal");
+  if (kind === FACE_CNN) return loadFaceCnnClassifier(folder, "--multimodal", "auto");
   const checkpoint = readCheckpoint(folder, "--multimodal");
   return loadClassifier(folder, checkpoint, { threads: THREADS, onNotice });
 }
 
+const SHIPPED = "the model that comes along,";
+
+function shippedClassifier(modality: Modality): Classifier {
+  return modality === "image"
+    ? loadFaceCnnClassifier(SHIPPED_FACE_CNN, SHIPPED, "auto")
+    : loadAudioCnnClassifier(SHIPPED_AUDIO_CNN, SHIPPED);
+}
+
+/** What the classifiers that come along are, and learnt from. */
+const SHIPPED_FACTS: Readonly<Record<Modality, string>> = {
+  image: "face_cnn (faces of FER2013)",
+  audio: "audio_cnn (acted English speech)",
+};
+
 /**
- * The classifier's folder: the one named; where no model is named at all, the audio_cnn that comes along, which hears.
- * @throws UserError where none is named and there is no sound
+ * The classifier that was named; where no model is named at all, those that come along.
+ * @param seen the modalities that the inputs may have
  */
 export function chooseClassifier(
   named: { readonly multimodal: string | undefined; readonly isolation: string | undefined },
-  hasSound: boolean,
+  seen: readonly Modality[],
   onNotice: (line: string) => void,
-): string | undefined {
+): ClassifierChoice {
   if (named.multimodal !== undefined || named.isolation !== undefined) return named.multimodal;
-  if (!hasSound)
-    throw new UserError("E_FLAG", "a model is needed: --multimodal, --isolation or both", {
-      hint: "train one with train-multimodal or train-anomaly; the model that comes along knows sound alone",
-    });
+  const facts = seen.map((modality) => SHIPPED_FACTS[modality]);
   onNotice(
-    "no --multimodal: the audio_cnn that comes along tells the emotion, from sound alone (acted English speech)",
+    `no --multimodal: what comes along tells the emotion: ${facts.join(" and ")}${seen.length > 1 ? ", the mean of both" : ""}`,
   );
-  return SHIPPED_AUDIO_CNN;
+  return seen;
 }

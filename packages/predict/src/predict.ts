@@ -9,8 +9,9 @@ import {
   requireFile,
 } from "@emotion-service/core/files/listFiles";
 import { refuseReplacing, withOutputs } from "@emotion-service/core/files/outputs";
+import { MODALITIES } from "@emotion-service/core/model/fusion";
 import { type Embedded, type InputEncoders, createInputEncoders } from "./embedInput.ts";
-import { FILE_ENCODERS } from "./imageEncoder.ts";
+import { WEIGHTED_ENCODERS } from "./imageEncoder.ts";
 import { type Models, chooseClassifier, loadModels } from "./models.ts";
 import { type NamedEncoders, loadNamedEncoders, requireNamedFlags } from "./namedEncoders.ts";
 import { type Input, type Prediction, scoreInput } from "./scoreInput.ts";
@@ -61,17 +62,21 @@ export async function predict(options: PredictOptions): Promise<Prediction | Pre
       [options.csv],
       inputs.flatMap((input) => Object.values(input)),
     );
-  const hasSound = inputs.some(({ audio, video }) => audio !== undefined || video !== undefined);
+  const seen = MODALITIES.filter((modality) =>
+    inputs.some((input) => input[modality] !== undefined || input.video !== undefined),
+  );
   const onNotice = onceEach(options.onNotice);
-  const multimodal = chooseClassifier(options, hasSound, onNotice);
+  const multimodal = chooseClassifier(options, seen, onNotice);
   return withOutputs(async (outputs) => {
     const csv = options.csv === undefined ? undefined : outputs.stage(options.csv);
     const named = await loadNamedEncoders(options, { ...options, onNotice });
     const models = await loadModels(multimodal, options.isolation, named, onNotice);
     refuseUnusedWeights(options, models);
-    const audioWeights = options.audioWeights ?? models.audioWeights;
+    const weights = options.weights ?? models.ownWeights.image;
+    const audioWeights = options.audioWeights ?? models.ownWeights.audio;
     const result = await predictInputs(inputs, models, {
       ...options,
+      weights,
       audioWeights,
       onNotice,
     }).finally(() => models.classifier?.dispose());
@@ -103,8 +108,8 @@ function refuseUnusedWeights(
       { hint: "leave the flag out" },
     );
   const [image, audio] = [encoders.image?.model, encoders.audio?.model];
-  if (weights !== undefined && !(image !== undefined && FILE_ENCODERS.includes(image)))
-    throw refused("--weights", "resnet18 or .onnx", "pictures", image);
+  if (weights !== undefined && !(image !== undefined && WEIGHTED_ENCODERS.includes(image)))
+    throw refused("--weights", "resnet18, face_cnn or .onnx", "pictures", image);
   if (audioWeights !== undefined && audio !== "audio_cnn" && audio !== "onnx")
     throw refused("--audio_weights", "audio_cnn or .onnx", "sound", audio);
 }

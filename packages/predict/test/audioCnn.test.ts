@@ -86,7 +86,9 @@ describe("the audio_cnn that comes along", () => {
       cwd: folder,
     });
     expect({ exitCode, stderr }).toMatchObject({ exitCode: 0 });
-    expect(stderr).toMatch(/no --multimodal: the audio_cnn that comes along/);
+    expect(stderr).toBe(
+      "no --multimodal: what comes along tells the emotion: audio_cnn (acted English speech)\n",
+    );
     const told = JSON.parse(stdout) as Told;
     expect(Object.keys(told.emotion_probs).sort()).toEqual([
       "angry",

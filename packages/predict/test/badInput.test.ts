@@ -30,7 +30,7 @@ function changedClassifier(name: string, change: (json: Record<string, object>) 
 }
 
 describe("models", () => {
-  it("that are missing, or none at all", async () => {
+  it("that are missing", async () => {
     const args = ["--audio", CLIP, "--multimodal", "none"];
     const missing = await runCommand("predict", args, { cwd: folder() });
     expect(missing).toMatchObject({ exitCode: 1, stdout: "" });
@@ -40,9 +40,6 @@ describe("models", () => {
     const forest = await predictBadly("--audio", CLIP, "--isolation", "none.json");
     expect(forest.exitCode).toBe(1);
     expect(forest.stderr).toContain("--isolation none.json: no such file");
-    const none = await predictBadly("--image", FACE);
-    expect(none.exitCode).toBe(2);
-    expect(none.stderr).toContain("a model is needed: --multimodal, --isolation or both");
   });
 
   it("that are damaged", async () => {
@@ -88,7 +85,7 @@ describe("models", () => {
     const { exitCode, stderr } = await predictBadly(...args);
     expect(exitCode).toBe(2);
     expect(stderr).toContain(
-      "--weights: is for models trained on resnet18 or .onnx embeddings, the encoder of pictures is face",
+      "--weights: is for models trained on resnet18, face_cnn or .onnx embeddings, the encoder of pictures is face",
     );
   });
 

@@ -1,0 +1,39 @@
+import { EMOTIONS } from "../labels.ts";
+import type { Classifier } from "../onnx/loadClassifier.ts";
+import { MODALITIES } from "./fusion.ts";
+
+/**
+ * Classifiers of one modality each as one: the mean of what those tell whose modality is there. An emotion that one of them does not
+ * know has no probability from it.
+ */
+export function averageClassifiers(classifiers: readonly Classifier[]): Classifier {
+  const known = new Set(classifiers.flatMap(({ checkpoint }) => checkpoint.classes));
+  const classes = EMOTIONS.filter((emotion) => known.has(emotion));
+  const encoders = Object.assign({}, ...classifiers.map(({ checkpoint }) => checkpoint.encoders));
+  return {
+    checkpoint: { classes, encoders, matchBy: "" },
+    engine: classifiers.map(({ engine }) => engine).join(" and "),
+    classify: async ({ rows, parts }) => {
+      const sums = new Float32Array(rows * classes.length);
+      const counts = new Float32Array(rows);
+      for (const classifier of classifiers) {
+        const { checkpoint } = classifier;
+        const modality = MODALITIES.find((name) => checkpoint.encoders[name] !== undefined);
+        const present = modality && parts[modality]?.present;
+        if (present === undefined) continue;
+        const told = await classifier.classify({ rows, parts }); // [rows, its classes]
+        for (let row = 0; row < rows; row += 1) {
+          if (present[row] !== 1) continue;
+          counts[row]! += 1;
+          for (const [k, name] of checkpoint.classes.entries())
+            sums[row * classes.length + classes.findIndex((emotion) => emotion === name)]! +=
+              told[row * checkpoint.classes.length + k] ?? 0;
+        }
+      }
+      return sums.map((sum, i) => sum / (counts[Math.floor(i / classes.length)] || 1));
+    },
+    dispose: async () => {
+      for (const classifier of classifiers) await classifier.dispose();
+    },
+  };
+}
