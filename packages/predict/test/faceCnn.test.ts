@@ -61,8 +61,8 @@ describe("the face_cnn that comes along", () => {
     "and audio_cnn are averaged where there is a face and a voice",
     async () => {
       const folder = await workplace();
-      writeSpeechSample(folder, { speakers: 1, sentences: 1 });
-      const [clip = ""] = listFiles(folder, AUDIO_EXTENSIONS, "");
+      writeSpeechSample(join(folder, "voice"), { speakers: 1, sentences: 1 });
+      const clip = join("voice", listFiles(join(folder, "voice"), AUDIO_EXTENSIONS, "")[0] ?? "");
       makeVideo(folder, "both.mp4", "room.png", ["-i", clip, "-c:a", "aac"]);
       makeVideo(folder, "mute.mp4", "room.png", []);
       const [face, both] = [
