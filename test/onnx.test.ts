@@ -1,11 +1,13 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
+import { FOREST_DEFAULTS, decisionFunction, fit } from "../packages/core/src/anomaly/forest.ts";
 import { type Tf, loadTensorFlow } from "../packages/core/src/model/backend.ts";
 import { audioCnnGraph } from "../packages/core/src/model/audioCnn.ts";
 import { fusionGraph } from "../packages/core/src/model/fusion.ts";
 import type { Graph } from "../packages/core/src/model/graph.ts";
 import { exportGraph } from "../packages/core/src/onnx/exportGraph.ts";
+import { exportForest } from "../packages/core/src/onnx/forestOnnx.ts";
 import {
   type Inputs,
   expectClose,
@@ -94,6 +96,29 @@ describe.skipIf(python === undefined)("Python's onnx takes, and its onnxruntime 
     expectClose({ dims, data: Float32Array.from(data) }, expected);
     expect(metadata).toEqual({ labels: '["zornig","fröhlich"]' });
     expect(producer).toBe("emotion-service");
+  });
+
+  it("an isolation forest, to its decision function", () => {
+    const rows = Array.from({ length: 300 }, (_, i) => Math.fround(Math.sin(i * i) * 3));
+    const matrix = { data: Float32Array.from(rows), rows: 60, columns: 5 };
+    const forest = fit(matrix, FOREST_DEFAULTS);
+    const encoder = { model: "face", weightsSha256: "none", featureConfig: "{}", dim: 5 };
+    const file = exportForest({
+      forest,
+      seed: 42,
+      trainingRows: 60,
+      imageEncoder: encoder,
+      audioEncoder: undefined,
+      means: new Float32Array(5),
+    });
+    const { outputs } = checkedByPython(file, {
+      embeddings: { data: matrix.data, dims: [60, 5] },
+    });
+    // 100 trees, summed up in 32 bits.
+    expect(Float64Array.from(outputs["decision_function"]!.data)).toBeAllClose(
+      decisionFunction(forest, matrix),
+      { rtol: 0, atol: 1e-6 },
+    );
   });
 
   it("sizes that are open by their names", () => {

@@ -1,4 +1,4 @@
-/** The inner loops of the audio features and of resizing pictures, for WebAssembly with 128-bit SIMD. Addresses are bytes in the one memory. */
+/** The inner loops of the audio features, of resizing pictures and of isolation forests, for WebAssembly with 128-bit SIMD. Addresses are bytes in the one memory. */
 export {
   loadFrames,
   multiply,
@@ -9,6 +9,7 @@ export {
   radix4,
   radix5,
 } from "./fft";
+export { addPathLengths } from "./isolation";
 export { decibels, maximum, melBands, toDecibels } from "./mel";
 export { resizeColumns, resizeRows } from "./resize";
 export { divide, energies, pcm16ToMono, peak, polyphase, polyphaseBetween } from "./samples";

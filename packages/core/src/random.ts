@@ -29,6 +29,27 @@ export function createRandom(seed: number): () => number {
   return next;
 }
 
+/** 0, 1, …, count − 1. */
+export function firstIntegers(count: number): Int32Array {
+  const integers = new Int32Array(count);
+  for (let i = 0; i < count; i += 1) integers[i] = i;
+  return integers;
+}
+
+/**
+ * `count` of the integers in `items`, without replacement: the first steps of a Fisher–Yates shuffle, in the order drawn. The
+ * order of `items` changes.
+ */
+export function drawFrom(items: Int32Array, count: number, random: () => number): Int32Array {
+  for (let i = 0; i < count; i += 1) {
+    const j = i + Math.floor(random() * (items.length - i));
+    const held = items[i]!;
+    items[i] = items[j]!;
+    items[j] = held;
+  }
+  return items.slice(0, count);
+}
+
 /** Shuffles in place (Fisher–Yates) and returns the same array. */
 export function shuffle<T extends { [index: number]: unknown; length: number }>(
   items: T,

@@ -1,5 +1,9 @@
 import { isSklearnFile } from "@emotion-service/core/anomaly/sklearnFiles";
-import { type AnomalyModel, loadAnomalyModel } from "@emotion-service/core/anomaly/modelFile";
+import {
+  type AnomalyModel,
+  loadAnomalyModel,
+  modalitiesOf,
+} from "@emotion-service/core/anomaly/modelFile";
 import { averageClassifiers } from "@emotion-service/core/model/averageClassifier";
 import {
   loadAudioCnnClassifier,
@@ -79,9 +83,7 @@ export async function loadModels(
 
 /** Those of which a row has values: a forest of another program may have one modality alone. */
 function encodersOf(detector: AnomalyModel | undefined): Encoders {
-  if (detector === undefined) return {};
-  const { imageEncoder: image, audioEncoder: audio } = detector;
-  return { ...(image.dim > 0 && { image }), ...(audio.dim > 0 && { audio }) };
+  return Object.fromEntries(detector === undefined ? [] : modalitiesOf(detector));
 }
 
 function loadDetector(path: string, encoders: Encoders, named: Named): AnomalyModel {

@@ -1,11 +1,10 @@
 import { decisionFunction } from "@emotion-service/core/anomaly/forest";
-import { joinModalities } from "@emotion-service/core/anomaly/modalities";
+import { type ModalityPart, joinModalities } from "@emotion-service/core/anomaly/modalities";
 import type { EncoderInfo } from "@emotion-service/core/hdf5/encoder";
-import type { Matrix } from "@emotion-service/core/hdf5/file";
 import { MODALITIES, type Modality } from "@emotion-service/core/model/fusion";
 import type { BatchPart } from "@emotion-service/core/model/rowSource";
 import type { Classifier } from "@emotion-service/core/onnx/loadClassifier";
-import type { AnomalyModel } from "@emotion-service/core/anomaly/modelFile";
+import { type AnomalyModel, modalitiesOf } from "@emotion-service/core/anomaly/modelFile";
 import type { Embedded } from "./embedInput.ts";
 import type { Models } from "./models.ts";
 
@@ -53,7 +52,7 @@ export async function scoreInput(
 ): Promise<Prediction> {
   const probabilities = classifier && (await classify(parts, classifier));
   const [emotion, confidence] = probabilities?.[0] ?? [null, null];
-  const score = detector === undefined ? null : anomalyScore(parts, detector);
+  const score = (detector && anomalyScore(parts, detector)) ?? null;
   return {
     ...input,
     emotion,
@@ -68,7 +67,11 @@ export async function scoreInput(
     anomaly_flag: score === null ? null : score > 0,
     engine: classifier?.engine ?? null,
     modalities: { image: factsOf(parts.image), audio: factsOf(parts.audio) },
-    notes: [...notes, ...notesOn(parts, classifier, emotion, detector)],
+    notes: [
+      ...notes,
+      ...(detector === undefined ? [] : notesOnScore(parts, detector, score)),
+      ...notesOn(parts, classifier, emotion),
+    ],
   };
 }
 
@@ -95,32 +98,22 @@ async function classify(
     .sort((a, b) => b[1] - a[1]);
 }
 
-function oneRow(
-  { embedding }: Embedded,
-  { dim }: EncoderInfo,
-): { values: Matrix; present: Uint8Array } {
+function oneRow({ embedding }: Embedded, { dim }: EncoderInfo): ModalityPart {
   return {
     values: { data: embedding ?? new Float32Array(dim), rows: 1, columns: dim },
     present: Uint8Array.of(embedding === undefined ? 0 : 1),
   };
 }
 
-/** -decision_function: higher is stranger; a missing modality is filled with the training mean. */
-function anomalyScore({ image, audio }: Parts, detector: AnomalyModel): number {
-  const [imageRow, audioRow] = [
-    oneRow(image, detector.imageEncoder),
-    oneRow(audio, detector.audioEncoder),
-  ];
-  const joined = joinModalities(
-    {
-      image: imageRow.values,
-      audio: audioRow.values,
-      imagePresent: imageRow.present,
-      audioPresent: audioRow.present,
-    },
-    detector.means,
-  );
-  return -(decisionFunction(detector.forest, joined)[0] ?? NaN);
+/**
+ * -decision_function: higher is stranger; a missing modality is filled with the training mean. undefined when none that the
+ * detector uses is there.
+ */
+function anomalyScore(parts: Parts, detector: AnomalyModel): number | undefined {
+  const used = modalitiesOf(detector);
+  if (used.every(([modality]) => parts[modality].embedding === undefined)) return undefined;
+  const rows = used.map(([modality, encoder]) => oneRow(parts[modality], encoder));
+  return -(decisionFunction(detector.forest, joinModalities(rows, detector.means))[0] ?? NaN);
 }
 
 function factsOf(part: Embedded): ModalityFacts {
@@ -138,16 +131,22 @@ function isCropped(facts: Readonly<Record<string, number>>): boolean {
   return (facts["used_seconds"] ?? 0) < (facts["duration_seconds"] ?? 0);
 }
 
+function notesOnScore(parts: Parts, detector: AnomalyModel, score: number | null): string[] {
+  if (score === null)
+    return ["the anomaly detector was trained without what this input has: no score is told"];
+  return modalitiesOf(detector)
+    .filter(([modality]) => parts[modality].embedding === undefined)
+    .map(
+      ([modality]) => `the anomaly score fills the missing ${modality} with ${fillingOf(detector)}`,
+    );
+}
+
 function notesOn(
   parts: Parts,
   classifier: Classifier | undefined,
   emotion: string | null,
-  detector: AnomalyModel | undefined,
 ): string[] {
   const notes: string[] = [];
-  for (const modality of MODALITIES)
-    if (parts[modality].embedding === undefined && detector !== undefined)
-      notes.push(`the anomaly score fills the missing ${modality} with ${fillingOf(detector)}`);
   const { audio } = parts;
   if (audio.embedding !== undefined && isCropped(audio.facts))
     notes.push(

@@ -120,6 +120,22 @@ describe("predict on one input", () => {
     expect(detector.anomaly_score).not.toBeNull();
   });
 
+  it("a detector of sound alone: no score for a picture, and that is said", async () => {
+    const train =
+      "--train_h5 pairs.h5 --save_dir heard --modalities audio --n_estimators 5 --quiet";
+    await runCommand("train-anomaly", train.split(" "), { cwd: folder() });
+    const models = ["--multimodal", CLASSIFIER, "--isolation", "heard/isolation_forest.json"];
+    const picture = await predict("--image", FACE, ...models);
+    expect(picture).toMatchObject({ anomaly_score: null, anomaly_flag: null });
+    expect(picture.emotion).not.toBeNull();
+    expect(picture.notes).toContain(
+      "the anomaly detector was trained without what this input has: no score is told",
+    );
+    const clip = await predict("--audio", CLIP, ...models);
+    expectWhole(clip);
+    expect(clip.notes.join()).not.toContain("fills the missing");
+  });
+
   it("--top lists the likeliest emotions first", async () => {
     const { top, emotion_probs } = await predict("--audio", CLIP, "--top", "2", ...BOTH);
     expect(top).toEqual(

@@ -1,6 +1,6 @@
 import { Command, type CommandUnknownOpts, Option } from "@commander-js/extra-typings";
 import { FOREST_DEFAULTS } from "@emotion-service/core/anomaly/forest";
-import { integerIn, jsonOption, quietOption } from "@emotion-service/core/cli/flags";
+import { integerIn, jsonOption, numberOption, quietOption } from "@emotion-service/core/cli/flags";
 import { createProgress } from "@emotion-service/core/cli/progress";
 import type { CliIo } from "@emotion-service/core/cli/run";
 import { parseContamination, parseMaxSamples } from "./flags.ts";
@@ -54,6 +54,22 @@ export function createProgram(io: CliIo): CommandUnknownOpts {
         "instead of fitting: scikit-learn's forest, such as isolation_forest.joblib, which scores the rows and is saved as ours",
       ).conflicts(["n_estimators", "contamination", "random_state", "max_samples", "engine"]),
     )
+    .addOption(
+      new Option(
+        "--modalities <which>",
+        "what a row is made of; a missing one is filled with its mean",
+      )
+        .choices(["both", "image", "audio"] as const)
+        .default("both" as const),
+    )
+    .addOption(
+      numberOption(
+        "--batch_size <n>",
+        "rows read at once, about: whole chunks of the file",
+        4096,
+        integerIn(1),
+      ),
+    )
     .addOption(jsonOption())
     .addOption(quietOption());
   program.action(async (flags) => {
@@ -66,6 +82,8 @@ export function createProgram(io: CliIo): CommandUnknownOpts {
       importFrom: flags.import,
       saveDir: flags.save_dir,
       engine: flags.engine,
+      modalities: flags.modalities === "both" ? (["image", "audio"] as const) : [flags.modalities],
+      batchSize: flags.batch_size,
       evalWithLabels: flags.eval_with_labels,
       forest: {
         nEstimators: flags.n_estimators,

@@ -1,7 +1,9 @@
+import { eachText } from "@emotion-service/core/hdf5/pairedIndex";
 import { auroc } from "@emotion-service/core/metrics/auroc";
-import type { Scored } from "./detector.ts";
+import { type Scored, valuesAt } from "./detector.ts";
+import type { Source } from "./rows.ts";
 
-/** How scores and flags agree with labels of 0 (normal) and 1 (anomaly). */
+/** How scores and flags agree with labels of 0 (normal) and 1 (anomaly), over the rows that have a score. */
 interface BinaryEvaluation {
   readonly labels: "binary";
   readonly positives: number;
@@ -22,24 +24,53 @@ interface NoEvaluation {
 
 export type Evaluation = BinaryEvaluation | NoEvaluation;
 
-/** Measures scores against labels as a file has them, if all are 0 or 1 and both occur. */
-export function evaluate(labels: readonly string[], { scores, anomaly }: Scored): Evaluation {
-  const values = [...new Set(labels.map((label) => label.trim()))].toSorted();
-  const isBinary = values.every((value) => value !== "" && [0, 1].includes(Number(value)));
-  if (!isBinary) return notBinary(`labels must be 0 or 1, are ${someOf(values)}`);
-  const positive = labels.map((label) => Number(label));
-  const positives = positive.reduce((sum, one) => sum + one, 0);
-  const negatives = labels.length - positives;
+/** Labels as a file has them: which there are, and what each row's says as a number, NaN where it is none, [N]. */
+interface RawLabels {
+  readonly values: readonly string[];
+  readonly numbers: Float32Array;
+}
+
+/** Values that a message can need, and some more. */
+const VALUES_KEPT = 64;
+
+/** Measures scores against the labels of their file, if all are 0 or 1 and both occur. */
+export async function evaluate(
+  { index, scorable }: Source,
+  scored: Scored,
+  signal: AbortSignal | undefined,
+): Promise<Evaluation> {
+  const values = new Set<string>();
+  const numbers = new Float32Array(index.rows);
+  const visit = (text: string, row: number): void => {
+    const label = text.trim();
+    if (values.size < VALUES_KEPT) values.add(label);
+    numbers[row] = label === "" ? NaN : Number(label);
+  };
+  await eachText(index, "labels", visit, signal);
+  return compare({ values: [...values].toSorted(), numbers }, scorable, scored);
+}
+
+function compare({ values, numbers }: RawLabels, rows: Int32Array, scored: Scored): Evaluation {
+  if (!numbers.every((value) => value === 0 || value === 1))
+    return notBinary(`labels must be 0 or 1, are ${someOf(values)}`);
+  const positive = new Uint8Array(rows.length);
+  let [positives, flags, hits] = [0, 0, 0];
+  for (let i = 0; i < rows.length; i += 1) {
+    const [label, flag] = [numbers[rows[i]!]!, scored.anomaly[rows[i]!]!];
+    positive[i] = label;
+    positives += label;
+    flags += flag;
+    hits += label * flag;
+  }
+  const negatives = rows.length - positives;
   if (positives === 0 || negatives === 0)
-    return notBinary(`both 0 and 1 must occur, all ${labels.length} labels are ${values[0]}`);
-  const flagged = anomaly.reduce((sum, one) => sum + one, 0);
-  const hits = positive.filter((one, row) => one === 1 && anomaly[row] === 1).length;
+    return notBinary(`both 0 and 1 must occur, all ${rows.length} labels are ${values[0]}`);
   return {
     labels: "binary",
     positives,
     negatives,
-    auroc: auroc(scores, positive),
-    precision: flagged === 0 ? null : hits / flagged,
+    auroc: auroc(valuesAt(scored.scores, rows), positive),
+    precision: flags === 0 ? null : hits / flags,
     recall: hits / positives,
   };
 }

@@ -1,64 +1,61 @@
 import { UserError } from "@emotion-service/core/errors";
 import { requireSameEncoder } from "@emotion-service/core/hdf5/encoder";
-import type { Matrix } from "@emotion-service/core/hdf5/file";
-import { type PairedFile, readPaired } from "@emotion-service/core/hdf5/paired";
-import { factsOf } from "@emotion-service/core/labels";
+import {
+  type ModalitiesIndex,
+  type ModalityIndex,
+  indexModalities,
+} from "@emotion-service/core/hdf5/pairedIndex";
+import type { Modality } from "@emotion-service/core/model/fusion";
+import { partsOf } from "@emotion-service/core/model/mixing";
 
-/** A paired file that was read and checked, with the words that name it in messages. */
+/** A paired file that was opened and checked, its values not read. */
 export interface Source {
   readonly split: "train" | "test";
-  readonly path: string;
-  readonly flag: "--train_h5" | "--test_h5";
-  readonly file: PairedFile;
+  readonly index: ModalitiesIndex;
+  /** The modalities that a row is made of, image first. */
+  readonly parts: readonly (readonly [Modality, ModalityIndex])[];
+  /** Rows that have at least one of them: the others have nothing to be scored by. Ascending. */
+  readonly scorable: Int32Array;
 }
 
 /**
- * Reads a paired file.
- * @throws UserError when it cannot be read, has fewer than `leastRows` rows, or holds a value that is not finite.
+ * Opens a paired file.
+ * @throws UserError when it cannot be read, or has fewer than `leastRows` rows with one of the modalities
  */
-export async function readSource(
+export async function openSource(
   path: string,
   split: Source["split"],
+  modalities: readonly Modality[],
   leastRows: number,
 ): Promise<Source> {
-  const flag = `--${split}_h5` as const;
-  const file = await readPaired(path, flag, (name) => factsOf(name).speaker);
-  const { rows } = file;
-  if (rows.paths.length < leastRows)
-    throw new UserError(
-      "E_INPUT_EMPTY",
-      `${flag} ${path}: must have at least ${leastRows} row${leastRows === 1 ? "" : "s"}, has ${rows.paths.length}`,
-      { hint: "pair more files, or give pair another --split" },
-    );
-  const check = (name: string, matrix: Matrix, present: Uint8Array): void => {
-    const row = rowNotFinite(matrix, present);
-    if (row === undefined) return;
-    throw new UserError(
-      "E_INPUT_BROKEN",
-      `${flag} ${path}: '${name}' must hold finite numbers, has NaN or infinity in row ${row} (${rows.paths[row]})`,
-      { hint: "make its embedding again, or leave that row out" },
-    );
-  };
-  check("image_embeddings", rows.image, rows.imagePresent);
-  check("audio_embeddings", rows.audio, rows.audioPresent);
-  return { split, path, flag, file };
+  const flag = `--${split}_h5`;
+  const index = await indexModalities(path, flag);
+  const parts = partsOf(index, modalities);
+  const scorable = rowsWithAny(index.rows, parts);
+  if (scorable.length >= leastRows) return { split, index, parts, scorable };
+  const needed = `${leastRows} row${leastRows === 1 ? "" : "s"}`;
+  const which = index.rows < leastRows ? "" : ` with ${modalities.join(" or ")}`;
+  throw new UserError(
+    "E_INPUT_EMPTY",
+    `${flag} ${path}: must have at least ${needed}${which}, has ${scorable.length}`,
+    { hint: "pair more files, or give pair another --split" },
+  );
+}
+
+function rowsWithAny(rows: number, parts: Source["parts"]): Int32Array {
+  const found = new Int32Array(rows);
+  let count = 0;
+  for (let row = 0; row < rows; row += 1)
+    if (parts.some(([, { present }]) => present[row] === 1)) found[count++] = row;
+  return found.slice(0, count);
 }
 
 /** Throws E_SETTINGS unless both files were made with the same encoders. */
 export function requireSameEncoders(train: Source, test: Source): void {
-  const names = (modality: string) => ({
-    expected: `${train.flag} ${train.path}`,
-    actual: `${test.flag} ${test.path}: its ${modality} embeddings`,
-  });
-  requireSameEncoder(train.file.imageEncoder, test.file.imageEncoder, names("image"));
-  requireSameEncoder(train.file.audioEncoder, test.file.audioEncoder, names("audio"));
-}
-
-function rowNotFinite({ data, rows, columns }: Matrix, present: Uint8Array): number | undefined {
-  for (let row = 0; row < rows; row += 1) {
-    if (present[row] === 0) continue;
-    for (let i = row * columns; i < (row + 1) * columns; i += 1)
-      if (!Number.isFinite(data[i])) return row;
-  }
-  return undefined;
+  const nameOf = ({ index }: Source): string => `${index.flag} ${index.path}`;
+  for (const [modality, { encoder }] of train.parts)
+    requireSameEncoder(encoder, test.index[modality].encoder, {
+      expected: nameOf(train),
+      actual: `${nameOf(test)}: its ${modality} embeddings`,
+    });
 }

@@ -1,13 +1,17 @@
 import type { Contamination } from "@emotion-service/core/anomaly/forest";
 import { table } from "@emotion-service/core/cli/table";
-import type { Engine, Scored } from "./detector.ts";
+import { pathOfRow } from "@emotion-service/core/hdf5/pairedIndex";
+import type { Modality } from "@emotion-service/core/model/fusion";
+import { type Engine, type Scored, valuesAt } from "./detector.ts";
 import type { Evaluation } from "./evaluate.ts";
 import type { Source } from "./rows.ts";
 
 /** What was found in one file. */
 export interface SplitSummary {
   readonly rows: number;
-  /** Rows without that modality: filled with the training mean. */
+  /** Rows that have none of the modalities: they have no score. */
+  readonly unscored: number;
+  /** Scored rows without that modality: filled with the training mean. */
   readonly imputed_images: number;
   readonly imputed_audio: number;
   readonly anomalies: number;
@@ -39,6 +43,8 @@ export interface AnomalySummary {
   readonly offset: number;
   /** null: the engine takes none, or an imported forest does not say. */
   readonly seed: number | null;
+  /** What a row is made of. */
+  readonly modalities: readonly Modality[];
   readonly n_features: number;
   readonly train: SplitSummary;
   readonly test?: SplitSummary;
@@ -51,19 +57,25 @@ export interface AnomalySummary {
   readonly files: readonly string[];
 }
 
-const STRANGEST = 5;
+/** Rows that are listed. */
+const STRANGEST = 10;
 
 export function summariseSplit(
-  { file }: Source,
+  { index, parts, scorable }: Source,
   { scores, anomaly }: Scored,
   evaluation: Evaluation | undefined,
 ): SplitSummary {
-  const sorted = scores.toSorted();
+  const sorted = valuesAt(scores, scorable).sort();
+  const imputed = (wanted: Modality): number => {
+    const part = parts.find(([modality]) => modality === wanted)?.[1];
+    return part === undefined ? 0 : scorable.reduce((n, row) => n + 1 - part.present[row]!, 0);
+  };
   return {
-    rows: scores.length,
-    imputed_images: countOf(0, file.rows.imagePresent),
-    imputed_audio: countOf(0, file.rows.audioPresent),
-    anomalies: countOf(1, anomaly),
+    rows: index.rows,
+    unscored: index.rows - scorable.length,
+    imputed_images: imputed("image"),
+    imputed_audio: imputed("audio"),
+    anomalies: anomaly.reduce((sum, flag) => sum + flag, 0),
     score_min: sorted[0]!,
     score_median: sorted[Math.floor((sorted.length - 1) / 2)]!,
     score_max: sorted.at(-1)!,
@@ -71,13 +83,37 @@ export function summariseSplit(
   };
 }
 
-function countOf(value: number, flags: Uint8Array): number {
-  return flags.filter((flag) => flag === value).length;
+/** Rows by the greatest score, at most `count`, greatest first, ties by their order. */
+export function highestRows(rows: Int32Array, scores: Float64Array, count: number): number[] {
+  const byScore = (a: number, b: number): number => scores[b]! - scores[a]! || a - b;
+  const sorted = valuesAt(scores, rows).sort();
+  const least = sorted.at(-count) ?? -Infinity;
+  return Array.from(rows.filter((row) => scores[row]! >= least))
+    .toSorted(byScore)
+    .slice(0, count);
 }
 
-/** The rows with the highest scores, ties by their order. */
-export function strangestRows(rows: readonly ScoreRow[]): ScoreRow[] {
-  return rows.toSorted((a, b) => b.score - a.score).slice(0, STRANGEST);
+/** The rows of all sources with the highest scores, ties by their order. */
+export async function strangestRows(
+  parts: readonly (Scored & { readonly source: Source })[],
+): Promise<ScoreRow[]> {
+  const candidates = parts.flatMap(({ source, scores, anomaly }) =>
+    highestRows(source.scorable, scores, STRANGEST).map((row) => ({
+      source,
+      row,
+      score: scores[row]!,
+      anomaly: anomaly[row]!,
+    })),
+  );
+  const strangest = candidates.toSorted((a, b) => b.score - a.score).slice(0, STRANGEST);
+  return Promise.all(
+    strangest.map(async ({ source, row, score, anomaly }) => ({
+      split: source.split,
+      path: await pathOfRow(source.index, row),
+      score,
+      anomaly,
+    })),
+  );
 }
 
 /** The summary as text. */
@@ -110,25 +146,31 @@ export function formatSummary(summary: AnomalySummary): string {
 function headline(summary: AnomalySummary): string {
   const { imported_from: origin, n_estimators: trees, max_samples: rows, train } = summary;
   const [kind, drawn] =
-    origin === undefined ? [summary.engine, `${rows} of ${train.rows}`] : [`of ${origin}`, rows];
-  return `Isolation forest (${kind}): ${trees} trees on ${drawn} rows each, ${summary.n_features} features`;
+    origin === undefined
+      ? [summary.engine, `${rows} of ${train.rows - train.unscored}`]
+      : [`of ${origin}`, rows];
+  return `Isolation forest (${kind}): ${trees} trees on ${drawn} rows each, ${summary.n_features} features (${summary.modalities.join(", ")})`;
 }
 
 function splitLine(name: string, split: SplitSummary): (string | number)[] {
   const scores = [split.score_min, split.score_median, split.score_max];
-  const share = `${((100 * split.anomalies) / split.rows).toFixed(1)} %`;
+  const share = `${((100 * split.anomalies) / (split.rows - split.unscored)).toFixed(1)} %`;
   return [name, split.rows, split.anomalies, share, ...scores.map((score) => score.toFixed(4))];
 }
 
 function imputedLine(name: string, split: SplitSummary): string[] {
-  const { imputed_images: images, imputed_audio: audio } = split;
-  if (images + audio === 0) return [];
+  const { imputed_images: images, imputed_audio: audio, unscored } = split;
   return [
-    `${name}: filled with the training mean: ${images} rows without an image, ${audio} without audio`,
+    ...(images + audio === 0
+      ? []
+      : [
+          `${name}: filled with the training mean: ${images} rows without an image, ${audio} without audio`,
+        ]),
+    ...(unscored === 0 ? [] : [`${name}: ${unscored} rows have none of the modalities: no score`]),
   ];
 }
 
-function evaluationLine(name: string, { evaluation }: SplitSummary): string[] {
+export function evaluationLine(name: string, { evaluation }: SplitSummary): string[] {
   if (evaluation === undefined) return [];
   if (evaluation.labels === "not binary") return [`${name}: not evaluated: ${evaluation.reason}`];
   const { auroc, precision, recall, positives } = evaluation;

@@ -110,6 +110,29 @@ describe("train-anomaly on bad input", () => {
     expect(stderr).toContain("must have at least 1 row, has 0");
   });
 
+  it("refuses to write over what it reads", async () => {
+    const folder = temporaryFolder();
+    const train = await writePairs(folder, "anomaly_scores.csv");
+    const result = await run(["--train_h5", train, "--save_dir", folder]);
+    expect(result.exitCode).toBe(2);
+    expect(result.stderr).toContain("would replace an input of that name");
+    expect(namesIn(folder)).toEqual(["anomaly_scores.csv"]);
+  });
+
+  it("refuses a file whose rows all lack the modality", async () => {
+    const folder = temporaryFolder();
+    const train = await writePairs(folder, "train.h5", { rows: 1, outliers: 0, emptyRow: true });
+    const { exitCode, stderr } = await runBadly(
+      folder,
+      "--train_h5",
+      train,
+      "--modalities",
+      "audio",
+    );
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain("must have at least 2 rows, has 0");
+  });
+
   it.each([NaN, Infinity])("names the row that holds %s", async (badValue) => {
     const folder = temporaryFolder();
     const train = await writePairs(folder, "train.h5", { badValue });
@@ -160,6 +183,8 @@ describe("train-anomaly with wrong flags", () => {
     [["--max_samples", "0"], "got '0'"],
     [["--random_state", "-1"], "must be a whole number from 0 to"],
     [["--engine", "sklearn"], "Allowed choices are native, isolation-forest"],
+    [["--modalities", "video"], "Allowed choices are both, image, audio"],
+    [["--batch_size", "0"], "must be a whole number of at least 1, got '0'"],
     [["--epochs", "3"], "unknown option '--epochs'"],
   ])("%j exits with 2", async (flags, message) => {
     const folder = temporaryFolder();

@@ -21,6 +21,8 @@ export interface PairsOptions {
   readonly binaryLabels?: boolean;
   /** Every 10th row lacks its image, every 10th its audio. */
   readonly missing?: boolean;
+  /** The first row lacks both. */
+  readonly emptyRow?: boolean;
   readonly audioEncoder?: Partial<EncoderInfo>;
   /** Put into the audio of row 3. */
   readonly badValue?: number;
@@ -44,7 +46,10 @@ function pairsOf(options: PairsOptions): PairedFile {
   const every = Array.from({ length: rows }, (_, row) => row);
   const isOutlier = (row: number): boolean => row >= rows - outliers;
   const present = (offset: number): Uint8Array =>
-    Uint8Array.from(every, (row) => (missing && row % 10 === offset && !isOutlier(row) ? 0 : 1));
+    Uint8Array.from(every, (row) => {
+      if (options.emptyRow === true && row === 0) return 0;
+      return missing && row % 10 === offset && !isOutlier(row) ? 0 : 1;
+    });
   const [imagePresent, audioPresent] = [present(4), present(7)];
   const matrix = (columns: number, there: Uint8Array) => ({
     data: Float32Array.from(

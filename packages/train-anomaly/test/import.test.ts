@@ -23,13 +23,17 @@ describe("--import", () => {
     const result = await runCommand("train-anomaly", args);
     expect(result.exitCode).toBe(0);
     expect(result.stdout).toContain(
-      "Isolation forest (of scikit-learn 1.9.1): 4 trees on 16 rows each, 6 features\nthreshold: offset -0.5",
+      "Isolation forest (of scikit-learn 1.9.1): 4 trees on 16 rows each, 6 features (image, audio)\nthreshold: offset -0.5",
     );
     const model = loadAnomalyModel(join(folder, "isolation_forest.json"), "");
     expect(model).toMatchObject({ importedFrom: "scikit-learn 1.9.1", seed: 3, trainingRows: 60 });
     expect(model.forest).toEqual(readSklearnForest(fixture("zlib.joblib"), "").forest);
     const { rows } = await readPaired(train, "", () => undefined);
-    const expected = decisionFunction(model.forest, joinModalities(rows, model.means));
+    const parts = [
+      { values: rows.image, present: rows.imagePresent },
+      { values: rows.audio, present: rows.audioPresent },
+    ];
+    const expected = decisionFunction(model.forest, joinModalities(parts, model.means));
     const csv = readFileSync(join(folder, "anomaly_scores.csv"), "utf8").trimEnd().split("\n");
     const scores = csv.slice(1).map((line) => Number(line.split(",")[2]));
     expect(scores).toEqual(Array.from(expected, (decision) => -decision));

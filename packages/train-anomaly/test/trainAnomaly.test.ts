@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { decisionFunction } from "@emotion-service/core/anomaly/forest";
+import { FOREST_DEFAULTS, decisionFunction, fit } from "@emotion-service/core/anomaly/forest";
 import { loadAnomalyModel } from "@emotion-service/core/anomaly/modelFile";
 import { joinModalities } from "@emotion-service/core/anomaly/modalities";
 import { readPaired } from "@emotion-service/core/hdf5/paired";
@@ -9,10 +9,15 @@ import { namesIn, runCommand, temporaryFolder } from "../../../test/command.ts";
 import { run, writePairs } from "./fixture.ts";
 
 const OUTPUTS = [
+  "anomaly_metrics.json",
+  "anomaly_report.html",
   "anomaly_scores.csv",
   "isolation_forest.json",
+  "isolation_forest.onnx",
   "pca_scatter.png",
+  "pca_scatter.svg",
   "score_histogram.png",
+  "score_histogram.svg",
 ];
 
 interface Row {
@@ -96,10 +101,87 @@ describe("train-anomaly", () => {
     // Present rows have mean 5, and 3 of 120 lie 9 above; zeros in place of missing rows would give about 4.7.
     expect(Math.min(...model.means)).toBeGreaterThan(4.9);
     const { rows } = await readPaired(train, "--train_h5", () => undefined);
-    const decision = decisionFunction(model.forest, joinModalities(rows, model.means));
+    const parts = [
+      { values: rows.image, present: rows.imagePresent },
+      { values: rows.audio, present: rows.audioPresent },
+    ];
+    const decision = decisionFunction(model.forest, joinModalities(parts, model.means));
     expect(readScores(folder).map(({ score }) => score)).toEqual(
       Array.from(decision, (value) => 0 - value),
     );
+  });
+
+  it("takes one modality alone, and the model says so", async () => {
+    const folder = temporaryFolder();
+    const train = await writePairs(folder, "train.h5", { missing: true });
+    const args = ["--train_h5", train, "--save_dir", folder, "--modalities", "audio", "--json"];
+    const { stdout } = await run(args);
+    // Rows 7, 17, … have no audio: nothing to score them by.
+    expect(JSON.parse(stdout)).toMatchObject({
+      modalities: ["audio"],
+      n_features: 7,
+      max_samples: 109,
+      train: { rows: 120, unscored: 11, imputed_images: 0, imputed_audio: 0 },
+    });
+    const model = loadAnomalyModel(join(folder, "isolation_forest.json"), "--isolation");
+    expect(model).toMatchObject({ imageEncoder: undefined, audioEncoder: { dim: 7 } });
+    const { rows } = await readPaired(train, "--train_h5", () => undefined);
+    const decision = decisionFunction(model.forest, rows.audio);
+    const lines = readFileSync(join(folder, "anomaly_scores.csv"), "utf8").split("\n");
+    expect(lines[1 + 7]).toBe("train,plain/7.wav,,");
+    expect(lines[1 + 8]).toBe(`train,plain/8.wav,${0 - decision[8]!},${Number(decision[8]! < 0)}`);
+  });
+
+  it("has no score for a row that has neither modality", async () => {
+    const folder = temporaryFolder();
+    const train = await writePairs(folder, "train.h5", { emptyRow: true });
+    const { stdout } = await run(["--train_h5", train, "--save_dir", folder]);
+    expect(stdout).toContain("119 rows each");
+    expect(stdout).toContain("train: 1 rows have none of the modalities: no score");
+    const lines = readFileSync(join(folder, "anomaly_scores.csv"), "utf8").split("\n");
+    expect(lines[1]).toBe("train,plain/0.wav,,");
+  });
+
+  it("writes the same bytes however many rows it reads at once", async () => {
+    const folder = temporaryFolder();
+    const train = await writePairs(folder, "train.h5", { rows: 3000, missing: true });
+    const test = await writePairs(folder, "test.h5", { seed: 2, missing: true });
+    const files = ["--train_h5", train, "--test_h5", test, "--eval_with_labels"];
+    for (const size of ["37", "100000"])
+      await run([...files, "--batch_size", size, "--save_dir", join(folder, size)]);
+    for (const output of OUTPUTS)
+      expect(readFileSync(join(folder, "37", output))).toEqual(
+        readFileSync(join(folder, "100000", output)),
+      );
+    const scatter = readFileSync(join(folder, "37", "pca_scatter.svg"), "utf8");
+    expect(scatter).toContain("a seeded sample and the strangest anomalies");
+  });
+
+  it("fits on the rows that trees are grown on as it would on all in memory", async () => {
+    const folder = temporaryFolder();
+    const train = await writePairs(folder, "train.h5", { rows: 2000 });
+    await run(["--train_h5", train, "--save_dir", folder, "--n_estimators", "3"]);
+    const { rows } = await readPaired(train, "--train_h5", () => undefined);
+    const parts = [
+      { values: rows.image, present: rows.imagePresent },
+      { values: rows.audio, present: rows.audioPresent },
+    ];
+    const matrix = joinModalities(parts, new Float32Array(12));
+    const { forest } = loadAnomalyModel(join(folder, "isolation_forest.json"), "--isolation");
+    expect(forest).toEqual(fit(matrix, { ...FOREST_DEFAULTS, nEstimators: 3 }));
+  });
+
+  it("writes a report that holds all it shows", async () => {
+    const folder = temporaryFolder();
+    const train = await writePairs(folder, "train.h5", { binaryLabels: true });
+    await run(["--train_h5", train, "--save_dir", folder, "--eval_with_labels"]);
+    const report = readFileSync(join(folder, "anomaly_report.html"), "utf8");
+    expect(report).toContain("train: AUROC 1.000");
+    expect(report).toContain("odd/119.wav");
+    expect(report.match(/src="data:image\/svg\+xml;base64,/g)).toHaveLength(2);
+    expect(report).not.toMatch(/(src|href)="(?!data:)/);
+    const metrics: unknown = JSON.parse(readFileSync(join(folder, "anomaly_metrics.json"), "utf8"));
+    expect(metrics).toMatchObject({ train: { evaluation: { auroc: 1 } }, n_features: 12 });
   });
 
   it("writes the same bytes for the same seed", async () => {
@@ -161,7 +243,7 @@ describe("train-anomaly", () => {
       "isolation-forest",
     ]);
     expect(exitCode).toBe(0);
-    expect(namesIn(out)).toEqual(OUTPUTS.filter((name) => name !== "isolation_forest.json"));
+    expect(namesIn(out)).toEqual(OUTPUTS.filter((name) => !name.startsWith("isolation_forest")));
     expect(stdout).toContain("takes no seed");
     expect(stdout).toContain("cannot be saved");
     const worst = readScores(out)

@@ -1,7 +1,7 @@
 import type { OnProgress } from "@emotion-service/core/cli/progress";
-import { UserError } from "@emotion-service/core/errors";
 import type { EncoderInfo } from "@emotion-service/core/hdf5/encoder";
-import { type PairedIndex, pathOfRow } from "@emotion-service/core/hdf5/pairedIndex";
+import type { PairedIndex } from "@emotion-service/core/hdf5/pairedIndex";
+import { requireFinite } from "@emotion-service/core/hdf5/requireFinite";
 import {
   type ReadingOptions,
   type RowBlock,
@@ -105,36 +105,10 @@ async function eachBlock(
 ): Promise<void> {
   const { modalities, onProgress } = options;
   const ranges = rangesInOrder(index, modalities);
+  const parts = partsOf(index, modalities);
   for await (const block of readBlocks(requestOf(index, modalities), ranges, options)) {
-    await requireFinite(index, modalities, block);
+    await requireFinite(index, parts, block);
     visit(block);
     onProgress?.(block.stop, index.rows, "rows");
   }
-}
-
-async function requireFinite(
-  index: PairedIndex,
-  modalities: readonly Modality[],
-  { start, values }: RowBlock,
-): Promise<void> {
-  for (const [part, [modality, { columns, present }]] of partsOf(index, modalities).entries()) {
-    const data = values[part] ?? new Float32Array();
-    if (allFinite(data)) continue; // else it may be of a row that lacks the modality
-    const bad = data.findIndex(
-      (value, i) => !Number.isFinite(value) && present[start + Math.floor(i / columns)] === 1,
-    );
-    if (bad === -1) continue;
-    const row = start + Math.floor(bad / columns);
-    throw new UserError(
-      "E_INPUT_BROKEN",
-      `${index.flag} ${index.path}: '${modality}_embeddings' must hold finite numbers, has NaN or infinity in row ${row} (${await pathOfRow(index, row)})`,
-      { hint: "make its embedding again, or leave that row out" },
-    );
-  }
-}
-
-function allFinite(values: Float32Array): boolean {
-  let sum = 0;
-  for (let i = 0; i < values.length; i += 1) sum += (values[i] ?? 0) * 0; // NaN from then on
-  return sum === 0;
 }

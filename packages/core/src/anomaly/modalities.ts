@@ -1,43 +1,64 @@
-import type { PairedRows } from "../hdf5/paired.ts";
 import type { Matrix } from "../hdf5/file.ts";
 
-/** Rows of both modalities, with what is missing. */
-export type ModalityRows = Pick<PairedRows, "image" | "audio" | "imagePresent" | "audioPresent">;
-
-/** Mean over the rows where the modality is present (0 where it never is), [Di + Da]: image first, then audio. */
-export function trainingMeans(rows: ModalityRows): Float32Array {
-  const { image, audio } = rows;
-  const means = new Float32Array(image.columns + audio.columns);
-  means.set(presentMeans(image, rows.imagePresent));
-  means.set(presentMeans(audio, rows.audioPresent), image.columns);
-  return means;
+/** One modality of some rows. */
+export interface ModalityPart {
+  /** [N, D] */
+  readonly values: Matrix;
+  /** 1 where the modality is there, [N]. */
+  readonly present: Uint8Array;
 }
 
-function presentMeans({ data, rows, columns }: Matrix, present: Uint8Array): Float64Array {
-  const sums = new Float64Array(columns);
+/** Gathers means block by block; the blocks make no difference to them. */
+export interface MeanSums {
+  /** Adds rows of every modality. */
+  add(parts: readonly ModalityPart[]): void;
+  /** Mean over the rows where a modality is present (0 where it never is), the modalities one after another, [sum of D]. */
+  means(): Float32Array;
+}
+
+/** @param columns values of each modality, D */
+export function createMeanSums(columns: readonly number[]): MeanSums {
+  const sums = columns.map((count) => new Float64Array(count));
+  const counts = columns.map(() => 0);
+  return {
+    add: (parts) => {
+      for (const [i, part] of parts.entries())
+        counts[i] = (counts[i] ?? 0) + addPresentRows(part, sums[i] ?? new Float64Array());
+    },
+    means: () =>
+      Float32Array.from(
+        sums.flatMap((sum, i) => Array.from(sum, (value) => value / Math.max(1, counts[i] ?? 0))),
+      ),
+  };
+}
+
+/** Adds the rows that are there to `sums` [D]; returns how many they are. */
+function addPresentRows({ values, present }: ModalityPart, sums: Float64Array): number {
+  const { data, rows, columns } = values;
   let count = 0;
   for (let row = 0; row < rows; row += 1) {
     if (present[row] === 0) continue;
     count += 1;
-    for (let column = 0; column < columns; column += 1)
-      sums[column]! += data[row * columns + column]!;
+    const first = row * columns;
+    for (let column = 0; column < columns; column += 1) sums[column]! += data[first + column]!;
   }
-  return count === 0 ? sums : sums.map((sum) => sum / count);
+  return count;
 }
 
-/** [image | audio] of each row, [N, Di + Da]; a missing modality is filled with its part of `means`, [Di + Da]. */
-export function joinModalities(rows: ModalityRows, means: Float32Array): Matrix {
-  const { image, audio } = rows;
-  const columns = image.columns + audio.columns;
-  const data = new Float32Array(image.rows * columns);
-  const put = (part: Matrix, present: Uint8Array, offset: number): void => {
-    const filling = means.subarray(offset, offset + part.columns);
-    for (let row = 0; row < part.rows; row += 1) {
-      const values = part.data.subarray(row * part.columns, (row + 1) * part.columns);
-      data.set(present[row] === 0 ? filling : values, row * columns + offset);
+/** The modalities of each row side by side, [N, sum of D]; a missing one is filled with its part of `means`, [sum of D]. */
+export function joinModalities(parts: readonly ModalityPart[], means: Float32Array): Matrix {
+  const rows = parts[0]?.values.rows ?? 0;
+  const columns = parts.reduce((sum, { values }) => sum + values.columns, 0);
+  const data = new Float32Array(rows * columns);
+  let offset = 0;
+  for (const { values, present } of parts) {
+    const filling = means.subarray(offset, offset + values.columns);
+    for (let row = 0; row < rows; row += 1) {
+      const first = row * values.columns;
+      const there = values.data.subarray(first, first + values.columns);
+      data.set(present[row] === 0 ? filling : there, row * columns + offset);
     }
-  };
-  put(image, rows.imagePresent, 0);
-  put(audio, rows.audioPresent, image.columns);
-  return { data, rows: image.rows, columns };
+    offset += values.columns;
+  }
+  return { data, rows, columns };
 }

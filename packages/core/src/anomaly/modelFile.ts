@@ -1,13 +1,20 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { UserError, causeOf } from "../errors.ts";
 import { requireFile } from "../files/listFiles.ts";
-import { type EncoderInfo, encoderFromJson, encoderToJson } from "../hdf5/encoder.ts";
+import {
+  type EncoderInfo,
+  type EncoderJson,
+  encoderFromJson,
+  encoderToJson,
+} from "../hdf5/encoder.ts";
 import { CREATED_BY, FORMAT_VERSION } from "../hdf5/format.ts";
+import type { Modality } from "../model/fusion.ts";
 import type { Contamination, IsolationForest } from "./forest.ts";
 import { type Tree, isTree } from "./tree.ts";
 
-/** The name that train-anomaly gives the model. */
+/** The names that train-anomaly gives the model. */
 export const MODEL_FILE = "isolation_forest.json";
+export const ONNX_FILE = "isolation_forest.onnx";
 const FORMAT = "emotion-service isolation forest";
 const CURE = "make it again with train-anomaly";
 
@@ -19,10 +26,22 @@ export interface AnomalyModel {
   readonly trainingRows: number | null;
   /** Of a forest that was not fitted here: the program and its version. */
   readonly importedFrom?: string;
-  readonly imageEncoder: EncoderInfo;
-  readonly audioEncoder: EncoderInfo;
-  /** What a missing modality is filled with, [Di + Da], image first. */
+  /** undefined: the forest does not use the modality. */
+  readonly imageEncoder: EncoderInfo | undefined;
+  readonly audioEncoder: EncoderInfo | undefined;
+  /** What a missing modality is filled with, [Di + Da], image first; of those that the forest uses. */
   readonly means: Float32Array;
+}
+
+/** The modalities that a forest was trained on, in the order of its columns; one of no values is none. */
+export function modalitiesOf({
+  imageEncoder: image,
+  audioEncoder: audio,
+}: AnomalyModel): (readonly [Modality, EncoderInfo])[] {
+  const all = [["image", image] as const, ["audio", audio] as const];
+  return all.flatMap(([modality, encoder]) =>
+    encoder === undefined || encoder.dim === 0 ? [] : [[modality, encoder] as const],
+  );
 }
 
 /** Writes a model as JSON at `path` (a staged output's temporary path); numbers keep every digit. */
@@ -40,8 +59,8 @@ export function saveAnomalyModel(path: string, model: AnomalyModel): void {
     seed: model.seed,
     training_rows: model.trainingRows,
     ...(model.importedFrom !== undefined && { imported_from: model.importedFrom }),
-    image_encoder: encoderToJson(model.imageEncoder),
-    audio_encoder: encoderToJson(model.audioEncoder),
+    image_encoder: encoderOrNull(model.imageEncoder),
+    audio_encoder: encoderOrNull(model.audioEncoder),
     training_means: Array.from(model.means),
     trees: forest.trees.map((tree) => ({
       feature: Array.from(tree.feature),
@@ -52,6 +71,10 @@ export function saveAnomalyModel(path: string, model: AnomalyModel): void {
     })),
   };
   writeFileSync(path, `${JSON.stringify(content)}\n`);
+}
+
+function encoderOrNull(encoder: EncoderInfo | undefined): EncoderJson | null {
+  return encoder === undefined ? null : encoderToJson(encoder);
 }
 
 /**
@@ -107,12 +130,13 @@ function modelFromJson(json: Json): AnomalyModel {
   const contamination: Contamination =
     json["contamination"] === "auto" ? "auto" : numberOf(json["contamination"], "contamination");
   const means = Float32Array.from(numbersOf(json["training_means"], "training_means"));
-  const imageEncoder = encoderFromJson(json["image_encoder"], "image_encoder");
-  const audioEncoder = encoderFromJson(json["audio_encoder"], "audio_encoder");
+  const encoder = (name: string): EncoderInfo | undefined =>
+    json[name] === null ? undefined : encoderFromJson(json[name], name);
+  const [imageEncoder, audioEncoder] = [encoder("image_encoder"), encoder("audio_encoder")];
   if (
     trees.length === 0 ||
     means.length !== nFeatures ||
-    imageEncoder.dim + audioEncoder.dim !== nFeatures
+    (imageEncoder?.dim ?? 0) + (audioEncoder?.dim ?? 0) !== nFeatures
   )
     throw new Error("its trees, means and encoders do not fit together");
   return {
@@ -132,7 +156,7 @@ function modelFromJson(json: Json): AnomalyModel {
   };
 }
 
-/** Checks what scoring trusts: equally long arrays, columns that exist, children that come after their parent. */
+/** Checks what scoring trusts. */
 function treeFromJson(json: Json, name: string, nFeatures: number): Tree {
   const integers = (key: string): Int32Array =>
     Int32Array.from(numbersOf(json[key], `${name}.${key}`));

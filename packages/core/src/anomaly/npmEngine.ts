@@ -3,7 +3,7 @@ import { rowsPerTree, type ForestOptions } from "./forest.ts";
 
 /** What sets the npm package isolation-forest 0.0.9 apart, for whoever chooses it. */
 export const NPM_ENGINE_LIMITS =
-  "the npm package isolation-forest grows each tree on all rows, takes no seed (scores change from run to run) and cannot be saved: no model file is written";
+  "the npm package isolation-forest grows each tree on all rows, which stay in memory, takes no seed (scores change from run to run) and cannot be saved: no model file is written";
 
 /**
  * Fits the npm package isolation-forest and returns its `score_samples` in scikit-learn's sign (in [-1, 0], lower is

@@ -1,9 +1,9 @@
 import type { Matrix } from "../hdf5/file.ts";
-import { createRandom, normal, shuffle } from "../random.ts";
+import { createRandom, drawFrom, firstIntegers, normal } from "../random.ts";
 import { symmetricEigen } from "./symmetricEigen.ts";
 
-/** The most rows that the axes are found on; more are sampled down to it, seeded. */
-export const PCA_MAX_ROWS = 4096;
+/** The most rows that the axes need to be found on. */
+const MOST_ROWS = 4096;
 /** Lanczos steps: 2 axes of any spectrum met in practice are exact to plotting and to four digits well before. */
 const MAX_STEPS = 64;
 const SEED = 1;
@@ -17,8 +17,13 @@ export interface Pca {
   readonly components: readonly [Float64Array, Float64Array];
   /** Share of the total variance along each axis, in [0, 1], descending. */
   readonly explainedVarianceRatio: readonly [number, number];
-  /** Rows the axes were found on: all, or {@link PCA_MAX_ROWS}. */
+  /** Rows the axes were found on. */
   readonly fittedRows: number;
+}
+
+/** The rows to find the axes on: all of `rows` rows, or a seeded sample of 4096, ascending. */
+export function drawPcaRows(rows: number): Int32Array {
+  return drawFrom(firstIntegers(rows), Math.min(MOST_ROWS, rows), createRandom(SEED)).sort();
 }
 
 /**
@@ -27,8 +32,7 @@ export interface Pca {
  * (Golub and Van Loan, Matrix Computations, 10.1). Same rows, same axes.
  */
 export function fitPca(matrix: Matrix): Pca {
-  const sample = sampleRows(matrix, PCA_MAX_ROWS);
-  const { mean, deviation, standardised, variance } = standardise(sample);
+  const { mean, deviation, standardised, variance } = standardise(matrix);
   const { values, vectors } = leadingAxes(standardised);
   const ratio = (k: number): number => (variance > 0 ? Math.max(0, values[k] ?? 0) / variance : 0);
   const component = (k: number): Float64Array => vectors[k] ?? new Float64Array(matrix.columns);
@@ -37,7 +41,7 @@ export function fitPca(matrix: Matrix): Pca {
     deviation,
     components: [component(0), component(1)],
     explainedVarianceRatio: [ratio(0), ratio(1)],
-    fittedRows: sample.rows,
+    fittedRows: matrix.rows,
   };
 }
 
@@ -55,19 +59,6 @@ export function projectPca(pca: Pca, { data, rows, columns }: Matrix): Float64Ar
     }
   }
   return projected;
-}
-
-function sampleRows(matrix: Matrix, most: number): Matrix {
-  const { data, rows, columns } = matrix;
-  if (rows <= most) return matrix;
-  const order = shuffle(
-    Int32Array.from({ length: rows }, (_, row) => row),
-    createRandom(SEED),
-  );
-  const sample = new Float32Array(most * columns);
-  for (const [to, from] of order.subarray(0, most).toSorted().entries())
-    sample.set(data.subarray(from * columns, (from + 1) * columns), to * columns);
-  return { data: sample, rows: most, columns };
 }
 
 /** Columns to mean 0 and deviation 1 (0 where constant); `variance`: their total. */

@@ -3,7 +3,7 @@
  * the same rounding.
  */
 export function percentile(values: ArrayLike<number>, q: number): number {
-  const sorted = Float64Array.from(values).toSorted();
+  const sorted = Float64Array.from(values).sort();
   const position = (sorted.length - 1) * (q / 100);
   const below = Math.floor(position);
   const t = position - below;

@@ -1,4 +1,5 @@
 import type { Matrix } from "../hdf5/file.ts";
+import { firstIntegers } from "../random.ts";
 
 /** `left` and `right` of a leaf, as in scikit-learn's `tree_`. */
 export const TREE_LEAF = -1;
@@ -20,11 +21,19 @@ export interface Tree {
   readonly nNodeSamples: Int32Array;
 }
 
-/** Whether the arrays are equally long, inner nodes test one of the columns, and children come after their parent. */
+/**
+ * Whether the arrays are equally long, inner nodes test one of the columns, and children come after their parent and have no
+ * other.
+ */
 export function isTree(tree: Tree, nFeatures: number): boolean {
   const { feature, left, right } = tree;
   const nodes = feature.length;
-  const isChild = (child: number, parent: number): boolean => child > parent && child < nodes;
+  const isKnown = new Uint8Array(nodes);
+  const isChild = (child: number, parent: number): boolean => {
+    const isNew = child > parent && child < nodes && isKnown[child] === 0;
+    isKnown[child] = 1;
+    return isNew;
+  };
   const arrays = [tree.threshold, left, right, tree.nNodeSamples];
   if (nodes === 0 || arrays.some(({ length }) => length !== nodes)) return false;
   return left.every((child, node) => {
@@ -46,6 +55,17 @@ export function averagePathLength(n: number): number {
   return 2 * (Math.log(n - 1) + EULER_GAMMA) - (2 * (n - 1)) / n;
 }
 
+/** Steps from the root to each node, [nodes]. */
+export function nodeDepths({ left, right }: Tree): Int32Array {
+  const depths = new Int32Array(left.length);
+  for (let node = 0; node < depths.length; node += 1) {
+    if (left[node] === TREE_LEAF) continue;
+    depths[left[node]!] = depths[node]! + 1;
+    depths[right[node]!] = depths[node]! + 1;
+  }
+  return depths;
+}
+
 /**
  * Grows one tree on the rows `samples` of `matrix` (their order changes), as scikit-learn's ExtraTree with splitter
  * "random" and max_features 1 does: a node draws features until one is not constant in it, then a threshold uniformly
@@ -64,18 +84,18 @@ export function growTree(
   const left = new Int32Array(most).fill(TREE_LEAF);
   const right = new Int32Array(most).fill(TREE_LEAF);
   const nNodeSamples = new Int32Array(most);
-  const features = Int32Array.from({ length: matrix.columns }, (_, column) => column);
+  const features = firstIntegers(matrix.columns);
   let count = 0;
   const grow = (start: number, end: number, depth: number): number => {
     const node = count;
     count += 1;
     nNodeSamples[node] = end - start;
     if (depth >= maxDepth || end - start < 2) return node;
-    const split = drawSplit(matrix, samples.subarray(start, end), features, random);
+    const split = drawSplit(matrix, samples, start, end, features, random);
     if (split === undefined) return node;
     feature[node] = split.feature;
     threshold[node] = split.threshold;
-    const middle = start + partition(matrix, samples.subarray(start, end), split);
+    const middle = partition(matrix, samples, start, end, split);
     left[node] = grow(start, middle, depth + 1);
     right[node] = grow(middle, end, depth + 1);
     return node;
@@ -95,19 +115,26 @@ interface Split {
   readonly threshold: number;
 }
 
-/** A split of a node's rows, or undefined when every feature is constant there. `features`: all columns, any order. */
+/**
+ * A split of a node's rows, `samples` from `start` to before `end`, or undefined when every feature is constant there.
+ * `features`: all columns, any order.
+ */
 function drawSplit(
   matrix: Matrix,
   samples: Int32Array,
+  start: number,
+  end: number,
   features: Int32Array,
   random: () => number,
 ): Split | undefined {
+  const range = new Float32Array(2);
   for (let left = features.length; left > 0; left -= 1) {
     const drawn = Math.floor(random() * left);
     const feature = features[drawn]!;
     features[drawn] = features[left - 1]!;
     features[left - 1] = feature;
-    const [min, max] = rangeOf(matrix, samples, feature);
+    findRange(matrix, samples, start, end, feature, range);
+    const [min, max] = [range[0]!, range[1]!];
     if (max <= Math.fround(min + FEATURE_THRESHOLD)) continue;
     const threshold = min + (max - min) * random();
     return { feature, threshold: threshold === max ? min : threshold };
@@ -115,27 +142,38 @@ function drawSplit(
   return undefined;
 }
 
-function rangeOf(
+/** Puts the least and the greatest value of a feature into `range`: a short function, so that it is soon compiled. */
+function findRange(
   { data, columns }: Matrix,
   samples: Int32Array,
+  start: number,
+  end: number,
   feature: number,
-): [number, number] {
+  range: Float32Array,
+): void {
   let min = Infinity;
   let max = -Infinity;
-  for (const sample of samples) {
-    const value = data[sample * columns + feature]!;
+  for (let i = start; i < end; i += 1) {
+    const value = data[samples[i]! * columns + feature]!;
     if (value < min) min = value;
     if (value > max) max = value;
   }
-  return [min, max];
+  range[0] = min;
+  range[1] = max;
 }
 
-/** Moves the rows that go left to the front; returns how many they are. */
-function partition({ data, columns }: Matrix, samples: Int32Array, split: Split): number {
-  let middle = 0;
-  for (let i = 0; i < samples.length; i += 1) {
+/** Moves the rows that go left to the front; returns where those that go right begin. */
+function partition(
+  { data, columns }: Matrix,
+  samples: Int32Array,
+  start: number,
+  end: number,
+  { feature, threshold }: Split,
+): number {
+  let middle = start;
+  for (let i = start; i < end; i += 1) {
     const sample = samples[i]!;
-    if (!(data[sample * columns + split.feature]! <= split.threshold)) continue;
+    if (!(data[sample * columns + feature]! <= threshold)) continue;
     samples[i] = samples[middle]!;
     samples[middle] = sample;
     middle += 1;

@@ -64,6 +64,15 @@ interface Kernel {
     taps: Address,
     stride: number,
   ): void;
+  addPathLengths(
+    nodes: Address,
+    depth: number,
+    lengths: Address,
+    rows: Address,
+    stride: number,
+    count: number,
+    sums: Address,
+  ): void;
 }
 
 type PolyphaseArguments = [

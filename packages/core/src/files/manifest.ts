@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { closeSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import Papa from "papaparse";
 import { UserError } from "../errors.ts";
 import { requireFile } from "./listFiles.ts";
@@ -22,6 +22,51 @@ export function writeCsv<Row extends object>(
   } catch (error) {
     throw outputError(path, error);
   }
+}
+
+/** A CSV file that is written line by line. */
+export interface CsvWriter {
+  /** Adds a line. */
+  write(fields: readonly (string | number)[]): void;
+  /** Writes what is held, and closes the file. */
+  close(): void;
+}
+
+/** Lines that are held before they are written. */
+const LINES_HELD = 4096;
+
+/**
+ * Starts a CSV file as {@link writeCsv} writes one, whose rows need not be held at once.
+ * @throws UserError E_OUTPUT, from any of its functions, when it cannot be written: the disk is full
+ */
+export function createCsvWriter(path: string, columns: readonly string[]): CsvWriter {
+  const attempt = <T>(work: () => T): T => {
+    try {
+      return work();
+    } catch (error) {
+      throw outputError(path, error);
+    }
+  };
+  const file = attempt(() => openSync(path, "w"));
+  let held: (readonly (string | number)[])[] = [columns];
+  const flush = (): void => {
+    const text = held.length === 0 ? "" : `${Papa.unparse(held, { newline: "\n" })}\n`;
+    held = [];
+    attempt(() => writeFileSync(file, text));
+  };
+  return {
+    write: (fields) => {
+      held.push(fields);
+      if (held.length === LINES_HELD) flush();
+    },
+    close: () => {
+      try {
+        flush();
+      } finally {
+        closeSync(file);
+      }
+    },
+  };
 }
 
 /**

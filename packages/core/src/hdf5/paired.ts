@@ -135,13 +135,6 @@ export async function readPaired(
   });
 }
 
-/** The labels of a paired file as they stand there ("0", "1", "HAP", …), not made canonical, [N]. */
-export async function readRawLabels(path: string, flag: string): Promise<string[]> {
-  return readH5(path, flag, (file) =>
-    readStrings(requireDataset(file, "labels", path, "write it with pair")),
-  );
-}
-
 /** Presence flags [N] of any number type, or h5py's bool: 1 where they are not 0; 1 throughout where there are none. */
 export function readFlags(file: Group, name: string, rows: number, path: string): Uint8Array {
   const dataset = findDataset(file, name);

@@ -28,20 +28,24 @@ export interface ModalityIndex {
   readonly rowsTogether: number;
 }
 
-/** What a paired file says of its rows, the values aside: small enough to be held for millions of rows. */
-export interface PairedIndex {
+/** What a paired file says of its modalities, the values aside. */
+export interface ModalitiesIndex {
   readonly path: string;
   /** The flag that named the file, for messages. */
   readonly flag: string;
   readonly rows: number;
+  readonly image: ModalityIndex;
+  readonly audio: ModalityIndex;
+  readonly matchBy: string;
+}
+
+/** What a paired file says of its rows, the values aside: small enough to be held for millions of rows. */
+export interface PairedIndex extends ModalitiesIndex {
   /** Index into EMOTIONS, −1 where the label is none of them, [N]. */
   readonly emotions: Int8Array;
   /** The speaker of a row, an index into `groupNames`, [N]. */
   readonly groups: Int32Array;
   readonly groupNames: readonly string[];
-  readonly image: ModalityIndex;
-  readonly audio: ModalityIndex;
-  readonly matchBy: string;
 }
 
 /** Rows whose strings are held at once. */
@@ -60,38 +64,72 @@ export async function indexPaired(
   signal?: AbortSignal,
 ): Promise<PairedIndex> {
   return readH5(path, flag, async (file) => {
-    const find = (name: string): Dataset => requireDataset(file, name, path, CURE);
-    const [images, sounds] = [find("image_embeddings"), find("audio_embeddings")];
-    const [labels, paths] = [find("labels"), find("paths")];
-    const { rows } = matrixShape(images, path);
-    requireRows(
-      path,
-      "image_embeddings, audio_embeddings, labels, paths",
-      rows,
-      matrixShape(sounds, path).rows,
-      rowsOf(labels),
-      rowsOf(paths),
-    );
+    const modalities = modalitiesOf(file, path, flag);
+    const { rows } = modalities;
+    const [labels, paths] = [
+      requireDataset(file, "labels", path, CURE),
+      requireDataset(file, "paths", path, CURE),
+    ];
     const named = findDataset(file, "groups");
     if (named !== undefined) requireRows(path, "groups, paths", rowsOf(named), rows);
     const emotionOf = remembered((label) => emotionId(label));
     const emotions = new Int8Array(rows);
     await eachString(labels, (label, row) => (emotions[row] = emotionOf(label)), signal);
     return {
-      path,
-      flag,
-      rows,
+      ...modalities,
       emotions,
       ...(await readGroups(named ?? paths, named === undefined ? speakerOf : undefined, signal)),
-      image: modality(file, images, "image_", path),
-      audio: modality(file, sounds, "audio_", path),
-      matchBy: String(readAttributes(file)["match_by"] ?? "unknown"),
     };
   });
 }
 
+/**
+ * Reads what a paired file says of its modalities; its texts are not read.
+ * @throws UserError as {@link indexPaired}
+ */
+export async function indexModalities(path: string, flag: string): Promise<ModalitiesIndex> {
+  return readH5(path, flag, (file) => modalitiesOf(file, path, flag));
+}
+
+function modalitiesOf(file: File, path: string, flag: string): ModalitiesIndex {
+  const find = (name: string): Dataset => requireDataset(file, name, path, CURE);
+  const [images, sounds] = [find("image_embeddings"), find("audio_embeddings")];
+  const { rows } = matrixShape(images, path);
+  requireRows(
+    path,
+    "image_embeddings, audio_embeddings, labels, paths",
+    rows,
+    matrixShape(sounds, path).rows,
+    rowsOf(find("labels")),
+    rowsOf(find("paths")),
+  );
+  return {
+    path,
+    flag,
+    rows,
+    image: modality(file, images, "image_", path),
+    audio: modality(file, sounds, "audio_", path),
+    matchBy: String(readAttributes(file)["match_by"] ?? "unknown"),
+  };
+}
+
+/**
+ * Reads the texts of a column, in the order of the rows, some thousands at once.
+ * @throws UserError E_INPUT_BROKEN when they cannot be read; E_ABORTED
+ */
+export async function eachText(
+  { path, flag }: Pick<ModalitiesIndex, "path" | "flag">,
+  column: "labels" | "paths",
+  visit: (text: string, row: number) => void,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  await readH5(path, flag, (file) =>
+    eachString(requireDataset(file, column, path, CURE), visit, signal),
+  );
+}
+
 /** The path of one row, for a message. */
-export async function pathOfRow({ path, flag }: PairedIndex, row: number): Promise<string> {
+export async function pathOfRow({ path, flag }: ModalitiesIndex, row: number): Promise<string> {
   return readH5(path, flag, (file) => {
     const paths = requireDataset(file, "paths", path, CURE);
     return readStringsPart(paths, row, row + 1)[0] ?? "";

@@ -1,4 +1,4 @@
-import type { ModalityIndex, PairedIndex } from "../hdf5/pairedIndex.ts";
+import type { ModalitiesIndex, ModalityIndex } from "../hdf5/pairedIndex.ts";
 import { type RowRange, type RowsRequest, cutRows, rowBytes } from "../hdf5/rowBlocks.ts";
 import { MODALITIES, type Modality } from "./fusion.ts";
 
@@ -16,7 +16,7 @@ const MOST_GROWTH = 4;
 const IN_ORDER_BYTES = 2 ** 20;
 
 /** What of a file is read: its modalities, in the order of MODALITIES. */
-export function requestOf(index: PairedIndex, modalities: readonly Modality[]): RowsRequest {
+export function requestOf(index: ModalitiesIndex, modalities: readonly Modality[]): RowsRequest {
   return {
     path: index.path,
     flag: index.flag,
@@ -28,7 +28,7 @@ export function requestOf(index: PairedIndex, modalities: readonly Modality[]): 
 }
 
 /** All rows in the order of the file, in ranges that are read in one go. */
-export function rangesInOrder(index: PairedIndex, modalities: readonly Modality[]): RowRange[] {
+export function rangesInOrder(index: ModalitiesIndex, modalities: readonly Modality[]): RowRange[] {
   const bytes = rowBytes(requestOf(index, modalities));
   return cutRows(index.rows, wholeChunks(index, modalities, Math.floor(IN_ORDER_BYTES / bytes)));
 }
@@ -41,7 +41,7 @@ export interface Mixing {
 
 /** Sizes for a file: many places of it in the buffer at once, each a block that can be read without reading more. */
 export function planMixing(
-  index: PairedIndex,
+  index: ModalitiesIndex,
   modalities: readonly Modality[],
   bufferBytes: number,
 ): Mixing {
@@ -53,14 +53,18 @@ export function planMixing(
 }
 
 /** About so many rows, a multiple of what the file stores together. */
-function wholeChunks(index: PairedIndex, modalities: readonly Modality[], rows: number): number {
+export function wholeChunks(
+  index: ModalitiesIndex,
+  modalities: readonly Modality[],
+  rows: number,
+): number {
   const together = Math.max(...partsOf(index, modalities).map(([, part]) => part.rowsTogether));
   return together * Math.max(1, Math.floor(rows / together));
 }
 
 /** The modalities wanted, in the order of MODALITIES. */
 export function partsOf(
-  index: PairedIndex,
+  index: ModalitiesIndex,
   modalities: readonly Modality[],
 ): (readonly [Modality, ModalityIndex])[] {
   return MODALITIES.filter((name) => modalities.includes(name)).map(

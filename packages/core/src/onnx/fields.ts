@@ -55,4 +55,11 @@ export const TENSOR_SHAPE = { dim: 1 } as const;
 export const DIMENSION = { value: 1, param: 2 } as const;
 
 /** AttributeProto.AttributeType */
-export const ATTRIBUTE_TYPES = { float: 1, int: 2, ints: 7 } as const;
+export const ATTRIBUTE_TYPES = {
+  float: 1,
+  int: 2,
+  string: 3,
+  floats: 6,
+  ints: 7,
+  strings: 8,
+} as const;

@@ -31,10 +31,19 @@ export interface OnnxValue {
 export type OnnxAttribute =
   | { readonly int: number }
   | { readonly ints: readonly number[] }
-  | { readonly float: number };
+  | { readonly float: number }
+  | { readonly floats: readonly number[] }
+  | { readonly string: string }
+  | { readonly strings: readonly string[] };
+
+/** The operators of classical machine learning, tree ensembles among them, and the version of their set that came with {@link OPSET}. */
+export const ML_DOMAIN = "ai.onnx.ml";
+export const ML_OPSET = 3;
 
 export interface OnnxNode {
   readonly op: string;
+  /** Whose operator it is, where not ONNX's own. */
+  readonly domain?: typeof ML_DOMAIN;
   readonly inputs: readonly string[];
   /** Its one output; the node goes by that name too. */
   readonly output: string;

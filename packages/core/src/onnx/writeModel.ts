@@ -17,6 +17,8 @@ import {
 import {
   DATA_TYPES,
   IR_VERSION,
+  ML_DOMAIN,
+  ML_OPSET,
   OPSET,
   type OnnxAttribute,
   type OnnxConstant,
@@ -44,7 +46,12 @@ export function writeOnnx(model: OnnxModel): Uint8Array {
   const head = encode((pbf) => {
     pbf.writeVarintField(MODEL.irVersion, IR_VERSION);
     pbf.writeStringField(MODEL.producerName, model.producer);
-    pbf.writeMessage(MODEL.opsetImport, writeOperatorSet, OPSET);
+    pbf.writeMessage(MODEL.opsetImport, writeOperatorSet, { domain: "", version: OPSET });
+    if (model.nodes.some(({ domain }) => domain === ML_DOMAIN))
+      pbf.writeMessage(MODEL.opsetImport, writeOperatorSet, {
+        domain: ML_DOMAIN,
+        version: ML_OPSET,
+      });
     for (const entry of Object.entries(model.metadata))
       pbf.writeMessage(MODEL.metadataProps, writeEntry, entry);
     writeLength(MODEL.graph, lengthOf(graph), pbf);
@@ -88,9 +95,13 @@ function constantChunks({ name, dims, data }: OnnxConstant): Uint8Array[] {
   ];
 }
 
-function writeOperatorSet(version: number, pbf: PbfWriter): void {
-  pbf.writeStringField(OPERATOR_SET.domain, ""); // ONNX's own operators
-  pbf.writeVarintField(OPERATOR_SET.version, version);
+/** @param set domain "": ONNX's own operators */
+function writeOperatorSet(
+  set: { readonly domain: string; readonly version: number },
+  pbf: PbfWriter,
+): void {
+  pbf.writeStringField(OPERATOR_SET.domain, set.domain);
+  pbf.writeVarintField(OPERATOR_SET.version, set.version);
 }
 
 function writeEntry([key, value]: readonly [string, string], pbf: PbfWriter): void {
@@ -98,27 +109,45 @@ function writeEntry([key, value]: readonly [string, string], pbf: PbfWriter): vo
   pbf.writeStringField(STRING_ENTRY.value, value);
 }
 
-function writeNode({ op, inputs, output, attributes }: OnnxNode, pbf: PbfWriter): void {
+function writeNode({ op, domain, inputs, output, attributes }: OnnxNode, pbf: PbfWriter): void {
   for (const input of inputs) pbf.writeStringField(NODE.input, input);
   pbf.writeStringField(NODE.output, output);
   pbf.writeStringField(NODE.name, output);
   pbf.writeStringField(NODE.opType, op);
   for (const attribute of Object.entries(attributes))
     pbf.writeMessage(NODE.attribute, writeAttribute, attribute);
+  if (domain !== undefined) pbf.writeStringField(NODE.domain, domain);
 }
 
 function writeAttribute([name, value]: readonly [string, OnnxAttribute], pbf: PbfWriter): void {
   pbf.writeStringField(ATTRIBUTE.name, name);
+  pbf.writeVarintField(ATTRIBUTE.type, writeAttributeValue(value, pbf));
+}
+
+/** Returns the type of the value. */
+function writeAttributeValue(value: OnnxAttribute, pbf: PbfWriter): number {
   if ("float" in value) {
     pbf.writeFloatField(ATTRIBUTE.f, value.float);
-    pbf.writeVarintField(ATTRIBUTE.type, ATTRIBUTE_TYPES.float);
-  } else if ("int" in value) {
-    pbf.writeVarintField(ATTRIBUTE.i, value.int);
-    pbf.writeVarintField(ATTRIBUTE.type, ATTRIBUTE_TYPES.int);
-  } else {
-    pbf.writePackedVarint(ATTRIBUTE.ints, [...value.ints]);
-    pbf.writeVarintField(ATTRIBUTE.type, ATTRIBUTE_TYPES.ints);
+    return ATTRIBUTE_TYPES.float;
   }
+  if ("int" in value) {
+    pbf.writeVarintField(ATTRIBUTE.i, value.int);
+    return ATTRIBUTE_TYPES.int;
+  }
+  if ("string" in value) {
+    pbf.writeStringField(ATTRIBUTE.s, value.string);
+    return ATTRIBUTE_TYPES.string;
+  }
+  if ("floats" in value) {
+    pbf.writePackedFloat(ATTRIBUTE.floats, [...value.floats]);
+    return ATTRIBUTE_TYPES.floats;
+  }
+  if ("strings" in value) {
+    for (const text of value.strings) pbf.writeStringField(ATTRIBUTE.strings, text);
+    return ATTRIBUTE_TYPES.strings;
+  }
+  pbf.writePackedVarint(ATTRIBUTE.ints, [...value.ints]);
+  return ATTRIBUTE_TYPES.ints;
 }
 
 function writeValue({ name, type, dims }: OnnxValue, pbf: PbfWriter): void {

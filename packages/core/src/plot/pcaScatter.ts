@@ -1,9 +1,6 @@
-import { createRandom, shuffle } from "../random.ts";
 import type { ChartSpec } from "./render.ts";
 import { ANOMALY_COLOUR, NORMAL_COLOUR } from "./theme.ts";
 
-/** The most points that are drawn; more are sampled down to it, seeded, the anomalies kept first. */
-const MAX_POINTS = 5000;
 const SIDE = 380;
 
 /** Points of one set of rows, in the plane of two principal axes. */
@@ -14,6 +11,8 @@ export interface PointSeries {
   readonly points: Float64Array;
   /** 1 where the row is an anomaly, [N]. */
   readonly anomaly: ArrayLike<number>;
+  /** Rows of the set: where they are more than the points, these are a seeded sample and the strangest anomalies. */
+  readonly rows: number;
 }
 
 interface Point {
@@ -21,6 +20,8 @@ interface Point {
   readonly y: number;
   readonly series: string;
   readonly kind: "normal" | "anomaly";
+  /** 0: normal, 1: anomaly */
+  readonly layer: number;
 }
 
 /** Scatter of rows on two principal axes, anomalies marked; the axes say what share of the variance they explain. */
@@ -28,14 +29,13 @@ export function pcaScatter(
   series: readonly PointSeries[],
   explainedVarianceRatio: readonly [number, number],
 ): ChartSpec {
-  const all = series.flatMap(pointsOf);
-  const drawn = sampled(all);
-  const shown = drawn.length === all.length ? all.length : `${drawn.length} of ${all.length}`;
+  // Anomalies last, so that they are drawn on top.
+  const drawn = series.flatMap(pointsOf).toSorted((a, b) => a.layer - b.layer);
   const names = series.map(({ name }) => name);
   return {
     title: {
       text: "Rows on two principal components",
-      subtitle: `${shown} rows, columns standardised`,
+      subtitle: subtitleOf(drawn.length, series),
     },
     width: SIDE,
     height: SIDE,
@@ -63,6 +63,16 @@ export function pcaScatter(
   };
 }
 
+/** In short lines: a long one would make the picture wide. */
+function subtitleOf(drawn: number, series: readonly PointSeries[]): string | string[] {
+  const rows = series.reduce((sum, set) => sum + set.rows, 0);
+  if (drawn === rows) return `${rows} rows, columns standardised`;
+  return [
+    `${drawn} of ${rows} rows, columns standardised:`,
+    "a seeded sample and the strangest anomalies",
+  ];
+}
+
 function componentAxis(name: string, ratio: number) {
   return {
     type: "quantitative" as const,
@@ -77,16 +87,6 @@ function pointsOf({ name, points, anomaly }: PointSeries): Point[] {
     y: points[row * 2 + 1]!,
     series: name,
     kind: anomaly[row] === 1 ? "anomaly" : "normal",
+    layer: Number(anomaly[row] === 1),
   }));
-}
-
-/** At most {@link MAX_POINTS} points, anomalies last, so that they are drawn on top. */
-function sampled(points: readonly Point[]): Point[] {
-  const anomalies = points.filter(({ kind }) => kind === "anomaly");
-  const normal = points.filter(({ kind }) => kind === "normal");
-  const random = createRandom(1);
-  const few = (items: Point[], most: number): Point[] =>
-    items.length <= most ? items : shuffle(items, random).slice(0, Math.max(0, most));
-  const kept = few(anomalies, MAX_POINTS);
-  return [...few(normal, MAX_POINTS - kept.length), ...kept];
 }

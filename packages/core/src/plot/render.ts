@@ -36,7 +36,8 @@ export async function pngOfSvg(svg: string, pixels = PIXELS_PER_UNIT): Promise<U
   return image.render().asPng();
 }
 
-async function renderSvg(spec: ChartSpec): Promise<string> {
+/** Draws a vega-lite chart as SVG, its text as text. */
+export async function renderSvg(spec: ChartSpec): Promise<string> {
   const [vega, vegaLite] = await Promise.all([import("vega"), import("vega-lite")]);
   const compiled = vegaLite.compile(spec, { config: THEME });
   const view = new vega.View(vega.parse(compiled.spec), { renderer: "none", logLevel: vega.Error });

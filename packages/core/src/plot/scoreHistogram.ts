@@ -7,7 +7,7 @@ const BINS = 60;
 export interface ScoreSeries {
   /** "train", "test" */
   readonly name: string;
-  /** Anomaly scores, [N], N >= 1; higher is stranger. */
+  /** Anomaly scores, [N]; higher is stranger. NaN: a row that was not scored; at least one was. */
   readonly scores: ArrayLike<number>;
 }
 
@@ -91,21 +91,25 @@ function thresholdLine(threshold: number) {
 export function histogramBins(series: readonly ScoreSeries[], threshold: number): Bin[] {
   let [low, high] = [threshold, threshold];
   for (const { scores } of series)
-    for (const score of Array.from(scores)) {
-      low = Math.min(low, score);
-      high = Math.max(high, score);
+    for (let row = 0; row < scores.length; row += 1) {
+      const score = scores[row]!;
+      if (score < low) low = score;
+      if (score > high) high = score;
     }
   const width = (high - low) / BINS || 1;
   const first = threshold - Math.ceil((threshold - low) / width) * width;
   return series.flatMap(({ name, scores }) => {
     const counts = new Int32Array(BINS + 2);
-    for (const score of Array.from(scores))
-      counts[Math.max(0, Math.floor((score - first) / width))]! += 1;
+    for (let row = 0; row < scores.length; row += 1) {
+      const score = scores[row]!;
+      if (!Number.isNaN(score)) counts[Math.max(0, Math.floor((score - first) / width))]! += 1;
+    }
+    const total = counts.reduce((sum, count) => sum + count, 0);
     return Array.from(counts, (count, bin) => ({
       series: name,
       from: first + bin * width,
       to: first + (bin + 1) * width,
-      share: count / scores.length,
+      share: count / total,
     })).filter(({ share }) => share > 0);
   });
 }

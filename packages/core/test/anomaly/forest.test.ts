@@ -10,7 +10,7 @@ import { percentile } from "@emotion-service/core/anomaly/percentile";
 import { auroc } from "@emotion-service/core/metrics/auroc";
 import { createRandom, normal } from "@emotion-service/core/random";
 import { describe, expect, it } from "vitest";
-import { matrixOf, reference, referenceRows, referenceTrees } from "./reference.ts";
+import { matrixOf, reference, referenceRows, referenceTrees, treeOf } from "./reference.ts";
 
 const random = createRandom(11);
 /** 300 rows of a standard normal; the last 3 far out. */
@@ -40,6 +40,23 @@ describe("as scikit-learn", () => {
     });
   });
 
+  it.each(Object.entries(reference.cases))(
+    "scores its trees as it does, values at their thresholds too: %s",
+    (_name, { rows, trees, max_samples: maxSamples, offset, ...expected }) => {
+      const matrix = matrixOf(rows);
+      const other = {
+        trees: trees.map(treeOf),
+        nFeatures: matrix.columns,
+        maxSamples,
+        contamination: "auto",
+        offset,
+      } as const;
+      const tolerance = { rtol: 0, atol: 1e-12 };
+      expect(scoreSamples(other, matrix)).toBeAllClose(expected.score_samples, tolerance);
+      expect(decisionFunction(other, matrix)).toBeAllClose(expected.decision_function, tolerance);
+    },
+  );
+
   it("takes its offset from its scores", () => {
     expect(percentile(reference.score_samples, 100 * reference.contamination)).toBeCloseTo(
       reference.offset,
@@ -47,28 +64,44 @@ describe("as scikit-learn", () => {
     );
   });
 
-  it("grows forests whose mean score of each row is that of its forests", () => {
-    // Both means are over `seeds` forests: they differ by sampling alone. Of 150 rows the greatest of |z| stays below 4.5.
+  describe("grows forests like its own, over as many seeds", () => {
     const { seeds } = reference;
     const options = { ...FOREST_DEFAULTS, contamination: "auto" as const };
     const all = Array.from({ length: seeds }, (_, randomState) =>
       scoreSamples(fit(referenceRows, { ...options, randomState }), referenceRows),
     );
-    const z = reference.mean_scores.map((expected, row) => {
-      const mean = all.reduce((sum, scores) => sum + scores[row]!, 0) / seeds;
-      return Math.abs(mean - expected) / (reference.score_deviation[row]! * Math.sqrt(2 / seeds));
+    const meanOf = (values: readonly number[]): number =>
+      values.reduce((sum, value) => sum + value, 0) / values.length;
+    /** How far apart the means are, in standard errors: both are over `seeds` forests. */
+    const z = (ours: readonly number[], mean: number, deviation: number): number =>
+      Math.abs(meanOf(ours) - mean) / (deviation * Math.sqrt(2 / seeds));
+
+    it("in the mean score of each row", () => {
+      // They differ by sampling alone: of 150 rows the greatest z stays below 4.5.
+      for (const [row, mean] of reference.mean_scores.entries()) {
+        const ours = all.map((scores) => scores[row]!);
+        expect(z(ours, mean, reference.score_deviation[row]!)).toBeLessThan(4.5);
+      }
     });
-    expect(Math.max(...z)).toBeLessThan(4.5);
-    const isPlanted = reference.rows.map(
-      (_, row) => row >= reference.rows.length - reference.outliers,
-    );
-    const areas = all.map((scores) =>
-      auroc(
-        scores.map((score) => -score),
-        isPlanted,
-      ),
-    );
-    expect(areas.reduce((sum, area) => sum + area, 0) / seeds).toBeCloseTo(reference.auroc, 2);
+
+    it("in the quantiles of the scores", () => {
+      for (const [k, q] of reference.percentiles.entries()) {
+        const ours = all.map((scores) => percentile(scores, q));
+        const deviation = reference.percentile_deviations[k]!;
+        expect(z(ours, reference.mean_percentiles[k]!, deviation)).toBeLessThan(4);
+      }
+    });
+
+    it("in the AUROC on planted outliers", () => {
+      const firstPlanted = reference.rows.length - reference.outliers;
+      const areas = all.map((scores) =>
+        auroc(
+          scores.map((score) => -score),
+          Array.from(scores, (_, row) => row >= firstPlanted),
+        ),
+      );
+      expect(Math.abs(meanOf(areas) - reference.auroc)).toBeLessThan(0.005);
+    });
   });
 });
 

@@ -32,6 +32,17 @@ describe("a saved model", () => {
     );
   });
 
+  it("of one modality comes back so", () => {
+    const path = join(temporaryFolder(), "isolation_forest.json");
+    const alone = {
+      ...model,
+      imageEncoder: undefined,
+      audioEncoder: { ...encoder, model: "audio_stats", dim: 6 },
+    };
+    saveAnomalyModel(path, alone);
+    expect(loadAnomalyModel(path, "--isolation")).toEqual(alone);
+  });
+
   it.each([
     ["E_INPUT_BROKEN", "cannot be read as JSON", () => "not JSON"],
     ["E_LAYOUT", "must be an isolation forest", () => '{"format":"other"}'],
@@ -49,6 +60,11 @@ describe("a saved model", () => {
       "E_INPUT_BROKEN",
       "trees[0] is no tree",
       (text: string) => text.replace('"left":[1', '"left":[0'),
+    ],
+    [
+      "E_INPUT_BROKEN",
+      "trees[0] is no tree",
+      (text: string) => text.replace(/"right":\[\d+/, '"right":[1'),
     ],
     ["E_INPUT_BROKEN", "do not fit together", (text: string) => text.replace('"dim":2', '"dim":3')],
   ])("is refused when damaged: %s, %s", (code, message, damage) => {

@@ -1,4 +1,4 @@
-import { PCA_MAX_ROWS, fitPca, projectPca } from "@emotion-service/core/anomaly/pca";
+import { drawPcaRows, fitPca, projectPca } from "@emotion-service/core/anomaly/pca";
 import { symmetricEigen } from "@emotion-service/core/anomaly/symmetricEigen";
 import { createRandom, normal } from "@emotion-service/core/random";
 import { describe, expect, it } from "vitest";
@@ -102,11 +102,15 @@ describe("fitPca", () => {
     });
   });
 
-  it("samples many rows down, and says on how many it was fitted", () => {
-    const many = makeRows(PCA_MAX_ROWS + 500, 4);
-    const sampled = fitPca(many);
-    expect(sampled.fittedRows).toBe(PCA_MAX_ROWS);
-    expect(projectPca(sampled, many)).toHaveLength((PCA_MAX_ROWS + 500) * 2);
+  it("draws a sample of many rows, ascending, each once, the same each time", () => {
+    const drawn = drawPcaRows(5_000_000);
+    expect(drawn).toHaveLength(4096);
+    expect(Array.from(new Set(drawn)).toSorted((a, b) => a - b)).toEqual(Array.from(drawn));
+    expect(drawPcaRows(5_000_000)).toEqual(drawn);
+    // A uniform sample has its mean within 4 deviations of the middle: 5e6 / sqrt(12 · 4096).
+    const mean = drawn.reduce((sum, row) => sum + row / 4096, 0);
+    expect(Math.abs(mean - 2_500_000)).toBeLessThan(4 * (5e6 / Math.sqrt(12 * 4096)));
+    expect(Array.from(drawPcaRows(3))).toEqual([0, 1, 2]);
   });
 });
 

@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { countBy, readCsv, writeCsv } from "@emotion-service/core/files/manifest";
+import { countBy, createCsvWriter, readCsv, writeCsv } from "@emotion-service/core/files/manifest";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { temporaryFolder } from "../../../../test/command.ts";
@@ -35,6 +35,16 @@ describe("CSV", () => {
       }),
       { numRuns: 100 },
     );
+  });
+
+  it("written line by line is as written at once", () => {
+    const [atOnce, byLine] = [csvPath(), csvPath()];
+    const rows = Array.from({ length: 10_000 }, (_, i) => ({ path: `a, ${i}.wav`, score: i / 7 }));
+    writeCsv(atOnce, ["path", "score"], rows);
+    const writer = createCsvWriter(byLine, ["path", "score"]);
+    for (const { path, score } of rows) writer.write([path, score]);
+    writer.close();
+    expect(readFileSync(byLine, "utf8")).toBe(readFileSync(atOnce, "utf8"));
   });
 
   it("is read with a byte-order mark, \\r\\n and empty lines, as spreadsheets write it", () => {

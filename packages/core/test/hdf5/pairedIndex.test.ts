@@ -1,7 +1,12 @@
 import { join } from "node:path";
 import { createH5, writeArray, writeStrings } from "@emotion-service/core/hdf5/file";
 import { readPaired } from "@emotion-service/core/hdf5/paired";
-import { indexPaired, pathOfRow } from "@emotion-service/core/hdf5/pairedIndex";
+import {
+  eachText,
+  indexModalities,
+  indexPaired,
+  pathOfRow,
+} from "@emotion-service/core/hdf5/pairedIndex";
 import { EMOTIONS, UNKNOWN_LABEL } from "@emotion-service/core/labels";
 import { describe, expect, it } from "vitest";
 import { temporaryFolder } from "../../../../test/command.ts";
@@ -87,6 +92,16 @@ describe("the index of a paired file", () => {
   ])("%s", async (_name, layout, rowsTogether) => {
     const { path } = await writeSomePairs(layout);
     expect((await indexPaired(path, "", () => undefined)).image.rowsTogether).toBe(rowsTogether);
+  });
+
+  it("leaves the texts to who wants them, in the order of the rows", async () => {
+    const labels = ["0", "1", "1", "0"];
+    const path = await writePython(labels, (file) => writeStrings(file, "labels", labels));
+    const index = await indexModalities(path, "--train_h5");
+    expect(index).toMatchObject({ rows: 4, image: { columns: 2 }, audio: { columns: 1 } });
+    const found: [number, string][] = [];
+    await eachText(index, "labels", (text, row) => found.push([row, text]), undefined);
+    expect(found).toEqual([...labels.entries()]);
   });
 
   it("stops when it is told to", async () => {
