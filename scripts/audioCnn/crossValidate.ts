@@ -9,18 +9,17 @@
  * the confusion over all clips, each measured by the network that had not heard its speaker.
  */
 import { parseArgs } from "node:util";
-import { loadTensorFlow } from "../../packages/core/src/model/backend.ts";
-import { BACKENDS } from "../../packages/core/src/model/backendNames.ts";
 import { evaluate } from "../../packages/core/src/model/trainClassifier.ts";
 import { createRandom, shuffle } from "../../packages/core/src/random.ts";
-import { RECIPE_FLAGS, fit, readCorpus, settingsOf, sourceOf } from "./fit.ts";
+import { backendOf, settingsOf } from "../recipe.ts";
+import { FLAGS, fit, readCorpus, sourceOf } from "./fit.ts";
 
 const { values: flags } = parseArgs({
   options: {
     audio_h5: { type: "string" },
     folds: { type: "string", default: "5" },
     only: { type: "string" },
-    ...RECIPE_FLAGS,
+    ...FLAGS,
   },
 });
 if (flags.audio_h5 === undefined) throw new Error("--audio_h5 FILE: name one of audio-preprocess");
@@ -30,9 +29,7 @@ const corpus = await readCorpus(flags.audio_h5);
 const { speakers, classes } = corpus;
 const order = shuffle([...new Set(speakers)].sort(), createRandom(seed));
 const foldOf = new Map(order.map((speaker, i) => [speaker, i % folds]));
-const { tf, backend } = await loadTensorFlow(
-  BACKENDS.find((name) => name === flags.backend) ?? "auto",
-);
+const { tf, backend } = await backendOf(flags);
 const recalls: number[] = [];
 const confusion = classes.map(() => classes.map(() => 0)); // [meant, told]
 for (let fold = 0; fold < folds; fold += 1) {

@@ -21,6 +21,7 @@ import {
   trainClassifier,
 } from "../../packages/core/src/model/trainClassifier.ts";
 import { createRandom } from "../../packages/core/src/random.ts";
+import { RECIPE_FLAGS, type RowsOfFold, tellEpoch } from "../recipe.ts";
 
 /** Labelled clips of audio-preprocess that hold sound. */
 export interface Corpus {
@@ -49,34 +50,11 @@ export async function readCorpus(path: string): Promise<Corpus> {
 }
 
 /** The flags that both scripts have, for parseArgs. */
-export const RECIPE_FLAGS = {
+export const FLAGS = {
   epochs: { type: "string", default: "30" },
   lr: { type: "string", default: "0.0003" },
-  batch_size: { type: "string", default: "64" },
-  weight_decay: { type: "string", default: "0.01" },
-  seed: { type: "string", default: "1" },
-  backend: { type: "string", default: "auto" },
+  ...RECIPE_FLAGS,
 } as const;
-
-/** The settings of train-multimodal that the flags stand for. */
-export function settingsOf(
-  flags: Readonly<Record<keyof typeof RECIPE_FLAGS, string>>,
-): TrainSettings {
-  const lr = Number(flags.lr);
-  return {
-    epochs: Number(flags.epochs),
-    batchSize: Number(flags.batch_size),
-    lr,
-    maxLr: 10 * lr,
-    scheduler: "onecycle",
-    weightDecay: Number(flags.weight_decay),
-    gradClip: 1,
-    labelSmoothing: 0.1,
-    classWeights: "balanced",
-    earlyStop: 0,
-    seed: Number(flags.seed),
-  };
-}
 
 /** The clips of a corpus that are wanted, with their classes. */
 export function sourceOf(
@@ -94,10 +72,7 @@ export async function fit(
   tf: Tf,
   corpus: Corpus,
   settings: TrainSettings,
-  rows: {
-    readonly isTrained: (row: number) => boolean;
-    readonly isWatched: (row: number) => boolean;
-  },
+  rows: RowsOfFold,
   name: string,
 ): Promise<AudioCnn> {
   const { clips, labels, classes } = corpus;
@@ -114,10 +89,7 @@ export async function fit(
     classes,
     train: sourceOf(corpus, rows.isTrained),
     val: sourceOf(corpus, rows.isWatched),
-    onEpoch: ({ epoch, train_loss, val_uar }) =>
-      process.stderr.write(
-        `${name} epoch ${epoch}/${settings.epochs}  train loss ${train_loss.toFixed(4)}  macro recall ${val_uar.toFixed(4)}\n`,
-      ),
+    onEpoch: tellEpoch(name, settings.epochs),
   });
   return model;
 }

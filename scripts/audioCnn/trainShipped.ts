@@ -10,15 +10,14 @@
 import { parseArgs } from "node:util";
 import { withOutputs } from "../../packages/core/src/files/outputs.ts";
 import { writeAudioCheckpoint } from "../../packages/core/src/model/audioCheckpoint.ts";
-import { loadTensorFlow } from "../../packages/core/src/model/backend.ts";
-import { BACKENDS } from "../../packages/core/src/model/backendNames.ts";
-import { RECIPE_FLAGS, fit, readCorpus, settingsOf } from "./fit.ts";
+import { backendOf, settingsOf } from "../recipe.ts";
+import { FLAGS, fit, readCorpus } from "./fit.ts";
 
 const { values: flags } = parseArgs({
   options: {
     audio_h5: { type: "string" },
     output: { type: "string" },
-    ...RECIPE_FLAGS,
+    ...FLAGS,
   },
 });
 const { audio_h5: audioH5, output } = flags;
@@ -29,9 +28,7 @@ const WATCHED = 19;
 
 const corpus = await readCorpus(audioH5);
 const settings = settingsOf(flags);
-const { tf, backend } = await loadTensorFlow(
-  BACKENDS.find((name) => name === flags.backend) ?? "auto",
-);
+const { tf, backend } = await backendOf(flags);
 const started = performance.now();
 const rows = { isTrained: () => true, isWatched: (row: number) => row % WATCHED === 0 };
 const model = await fit(tf, corpus, settings, rows, "all clips");

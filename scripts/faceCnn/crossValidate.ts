@@ -12,10 +12,9 @@
  */
 import { parseArgs } from "node:util";
 import { classificationMetrics } from "../../packages/core/src/metrics/classification.ts";
-import { loadTensorFlow } from "../../packages/core/src/model/backend.ts";
-import { BACKENDS } from "../../packages/core/src/model/backendNames.ts";
 import { createRandom, shuffle } from "../../packages/core/src/random.ts";
-import { RECIPE_FLAGS, fit, scoresOf, settingsOf } from "./fit.ts";
+import { backendOf, settingsOf } from "../recipe.ts";
+import { FLAGS, fit, scoresOf } from "./fit.ts";
 import { expressionScores, fitFeature } from "./rivals.ts";
 import { readFaces } from "./views.ts";
 
@@ -24,7 +23,7 @@ const { values: flags } = parseArgs({
     images_dir: { type: "string" },
     folds: { type: "string", default: "5" },
     only: { type: "string" },
-    ...RECIPE_FLAGS,
+    ...FLAGS,
   },
 });
 if (flags.images_dir === undefined) throw new Error("--images_dir DIR: name a folder of faces");
@@ -33,9 +32,7 @@ const settings = settingsOf(flags);
 const faces = await readFaces(flags.images_dir, Number(flags.views), seed);
 const { labels, classes } = faces;
 const foldOf = stratifiedFolds();
-const { tf, backend } = await loadTensorFlow(
-  BACKENDS.find((name) => name === flags.backend) ?? "auto",
-);
+const { tf, backend } = await backendOf(flags);
 const NAMES = ["expression", "feature", "face_cnn"] as const;
 const recalls: Record<(typeof NAMES)[number], number>[] = [];
 const confusion = classes.map(() => classes.map(() => 0)); // [meant, told] by face_cnn

@@ -13,38 +13,16 @@ import {
   trainClassifier,
 } from "../../packages/core/src/model/trainClassifier.ts";
 import { createRandom, shuffle } from "../../packages/core/src/random.ts";
+import { RECIPE_FLAGS, type RowsOfFold, tellEpoch } from "../recipe.ts";
 import type { Faces } from "./views.ts";
 
 /** The flags that both scripts have, for parseArgs. */
-export const RECIPE_FLAGS = {
+export const FLAGS = {
   views: { type: "string", default: "6" },
   epochs: { type: "string", default: "30" },
   lr: { type: "string", default: "0.0002" },
-  batch_size: { type: "string", default: "64" },
-  weight_decay: { type: "string", default: "0.01" },
-  seed: { type: "string", default: "1" },
-  backend: { type: "string", default: "auto" },
+  ...RECIPE_FLAGS,
 } as const;
-
-/** The settings of training that the flags stand for. */
-export function settingsOf(
-  flags: Readonly<Record<keyof typeof RECIPE_FLAGS, string>>,
-): TrainSettings {
-  const lr = Number(flags.lr);
-  return {
-    epochs: Number(flags.epochs),
-    batchSize: Number(flags.batch_size),
-    lr,
-    maxLr: 10 * lr,
-    scheduler: "onecycle",
-    weightDecay: Number(flags.weight_decay),
-    gradClip: 1,
-    labelSmoothing: 0.1,
-    classWeights: "balanced",
-    earlyStop: 0,
-    seed: Number(flags.seed),
-  };
-}
 
 /** The faces that are wanted, with their classes: any view of each where they are shuffled, the first where they are in order. */
 export function sourceOf(
@@ -84,12 +62,6 @@ export function sourceOf(
   };
 }
 
-/** Which rows are trained on, and which are measured after each epoch, and choose nothing. */
-export interface RowsOfFold {
-  readonly isTrained: (row: number) => boolean;
-  readonly isWatched: (row: number) => boolean;
-}
-
 /** Trains for all epochs. */
 export async function fit(
   tf: Tf,
@@ -110,10 +82,7 @@ export async function fit(
     classes,
     train: sourceOf(faces, rows.isTrained),
     val: sourceOf(faces, rows.isWatched),
-    onEpoch: ({ epoch, train_loss, val_uar }) =>
-      process.stderr.write(
-        `${name} epoch ${epoch}/${settings.epochs}  train loss ${train_loss.toFixed(4)}  macro recall ${val_uar.toFixed(4)}\n`,
-      ),
+    onEpoch: tellEpoch(name, settings.epochs),
   });
   return model;
 }

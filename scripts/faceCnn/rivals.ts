@@ -10,7 +10,8 @@ import {
   trainClassifier,
 } from "../../packages/core/src/model/trainClassifier.ts";
 import { createRandom } from "../../packages/core/src/random.ts";
-import { type RowsOfFold, sourceOf } from "./fit.ts";
+import type { RowsOfFold } from "../recipe.ts";
+import { sourceOf } from "./fit.ts";
 import type { Faces } from "./views.ts";
 
 /** The expression network's own outputs, in its order. */

@@ -9,17 +9,16 @@
  */
 import { parseArgs } from "node:util";
 import { withOutputs } from "../../packages/core/src/files/outputs.ts";
-import { loadTensorFlow } from "../../packages/core/src/model/backend.ts";
-import { BACKENDS } from "../../packages/core/src/model/backendNames.ts";
 import { writeFaceCheckpoint } from "../../packages/core/src/model/faceCheckpoint.ts";
-import { RECIPE_FLAGS, fit, settingsOf } from "./fit.ts";
+import { backendOf, settingsOf } from "../recipe.ts";
+import { FLAGS, fit } from "./fit.ts";
 import { readFaces } from "./views.ts";
 
 const { values: flags } = parseArgs({
   options: {
     images_dir: { type: "string" },
     output: { type: "string" },
-    ...RECIPE_FLAGS,
+    ...FLAGS,
   },
 });
 const { images_dir: imagesDir, output } = flags;
@@ -31,9 +30,7 @@ const WATCHED = 19;
 const settings = settingsOf(flags);
 const started = performance.now();
 const faces = await readFaces(imagesDir, Number(flags.views), settings.seed);
-const { tf, backend } = await loadTensorFlow(
-  BACKENDS.find((name) => name === flags.backend) ?? "auto",
-);
+const { tf, backend } = await backendOf(flags);
 const rows = { isTrained: () => true, isWatched: (row: number) => row % WATCHED === 0 };
 const model = await fit(tf, faces, settings, rows, "all faces");
 await withOutputs((outputs) => {

@@ -1,0 +1,53 @@
+/** What the trainings of audio_cnn and of face_cnn share: their flags, and the settings that these stand for. */
+import { BACKENDS } from "../packages/core/src/model/backendNames.ts";
+import { type Tf, loadTensorFlow } from "../packages/core/src/model/backend.ts";
+import type { EpochRecord, TrainSettings } from "../packages/core/src/model/trainClassifier.ts";
+
+/** The flags that they have, for parseArgs; --epochs and --lr have defaults of their own. */
+export const RECIPE_FLAGS = {
+  batch_size: { type: "string", default: "64" },
+  weight_decay: { type: "string", default: "0.01" },
+  seed: { type: "string", default: "1" },
+  backend: { type: "string", default: "auto" },
+} as const;
+
+type RecipeFlags = Readonly<Record<keyof typeof RECIPE_FLAGS | "epochs" | "lr", string>>;
+
+export function settingsOf(flags: RecipeFlags): TrainSettings {
+  const lr = Number(flags.lr);
+  return {
+    epochs: Number(flags.epochs),
+    batchSize: Number(flags.batch_size),
+    lr,
+    maxLr: 10 * lr,
+    scheduler: "onecycle",
+    weightDecay: Number(flags.weight_decay),
+    gradClip: 1,
+    labelSmoothing: 0.1,
+    classWeights: "balanced",
+    earlyStop: 0,
+    seed: Number(flags.seed),
+  };
+}
+
+/** TensorFlow.js on the backend that the flag names. */
+export function backendOf({ backend }: RecipeFlags): Promise<{ tf: Tf; backend: string }> {
+  return loadTensorFlow(BACKENDS.find((name) => name === backend) ?? "auto");
+}
+
+/** Which rows are trained on, and which are measured after each epoch, and choose nothing. */
+export interface RowsOfFold {
+  readonly isTrained: (row: number) => boolean;
+  readonly isWatched: (row: number) => boolean;
+}
+
+/** One line on stderr an epoch. */
+export function tellEpoch(
+  name: string,
+  epochs: number,
+): (record: Pick<EpochRecord, "epoch" | "train_loss" | "val_uar">) => void {
+  return ({ epoch, train_loss: loss, val_uar: recall }) =>
+    process.stderr.write(
+      `${name} epoch ${epoch}/${epochs}  train loss ${loss.toFixed(4)}  macro recall ${recall.toFixed(4)}\n`,
+    );
+}
