@@ -82,7 +82,8 @@ async function soundWindows(
 ): Promise<WindowParts> {
   const { openSound } = await import("@emotion-service/core/audio/decode");
   try {
-    return await embedSoundWindows(await openSound(path), windows, encoders.sound, signal);
+    const sound = await openSound(path);
+    return await embedSoundWindows(sound, windows, (clip) => encoders.sound(clip), signal);
   } catch (error) {
     if (error instanceof UserError && error.code === "E_INPUT_BROKEN") return NOTHING;
     throw error;
