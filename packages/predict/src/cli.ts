@@ -59,6 +59,24 @@ export function createProgram(io: CliIo) {
         .default(DEFAULT_FPS)
         .argParser(numberIn(0.01, 60)),
     )
+    .addOption(
+      new Option(
+        "--window <seconds>",
+        "videos and sound: also tell of each window of this length under 'timeline', 0.1 to 600",
+      ).argParser(numberIn(0.1, 600)),
+    )
+    .addOption(
+      new Option(
+        "--step <seconds>",
+        "from the start of one window to that of the next, 0.1 up to --window (default: --window)",
+      ).argParser(numberIn(0.1, 600)),
+    )
+    .addOption(
+      new Option(
+        "--min_confidence <p>",
+        "the emotion is 'uncertain' where the largest probability is below p, 0 to 1",
+      ).argParser(numberIn(0, 1)),
+    )
     .addOption(jsonOption("print the JSON on one line"))
     .addOption(quietOption())
     .action(async (flags) => {
@@ -76,6 +94,9 @@ export function createProgram(io: CliIo) {
         csv: flags.csv,
         top: flags.top,
         fps: flags.fps,
+        window: flags.window,
+        step: flags.step,
+        minConfidence: flags.min_confidence,
         weights: flags.weights,
         audioWeights: flags.audio_weights,
         imageEncoder: flags.image_encoder,

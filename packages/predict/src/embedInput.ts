@@ -4,7 +4,9 @@ import { SHIPPED_AUDIO_CNN } from "@emotion-service/core/model/shippedModels";
 import type { LogMelConfig } from "@emotion-service/core/audio/logMelConfig";
 import type { SoundInput } from "@emotion-service/core/audio/prepareSound";
 import { UserError, causeOf } from "@emotion-service/core/errors";
-import type { RgbImage } from "@emotion-service/core/face/image";
+import type { Sound } from "@emotion-service/core/audio/sound";
+import type { VideoFrame } from "@emotion-service/core/video/frames";
+import type { EmbeddedFrame } from "@emotion-service/core/video/meanEmbedding";
 import { type EncoderInfo, requireSameEncoder } from "@emotion-service/core/hdf5/encoder";
 import { causeOfRow } from "@emotion-service/core/image/pictureEncoder";
 import { readAudioCheckpoint } from "@emotion-service/core/model/audioCheckpoint";
@@ -26,7 +28,18 @@ export interface InputEncoders {
   image(path: string): Promise<Embedded>;
   audio(path: string): Promise<Embedded>;
   /** The mean over the faces of a video's frames, or over the frames where the encoder takes whole pictures. */
-  videoFaces(path: string, fps: number, signal?: AbortSignal): Promise<Embedded>;
+  videoFaces(path: string, look: VideoLook): Promise<Embedded>;
+  /** A clip as it is; what a window holds is such a clip. */
+  sound(sound: Sound): Promise<Embedded>;
+}
+
+/** How a video is looked at. */
+interface VideoLook {
+  /** Frames a second, at most. */
+  readonly fps: number;
+  /** Takes each frame's embedding, in order. */
+  readonly onFrame?: (frame: EmbeddedFrame) => void;
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface InputEncoderOptions extends ImageEncoderOptions {
@@ -40,9 +53,14 @@ export function createInputEncoders(
   options: InputEncoderOptions,
 ): InputEncoders {
   let image: Promise<ImageEncoder> | undefined;
-  let sound: Promise<(path: string) => Promise<Embedded>> | undefined;
+  let sound: Promise<(sound: Sound) => Promise<Embedded>> | undefined;
   const imageEncoder = (info: EncoderInfo): Promise<ImageEncoder> =>
     (image ??= requireImageEncoder(info, options));
+  const embedSound = async (clip: () => Promise<Sound> | Sound): Promise<Embedded> => {
+    if (encoders.audio === undefined) return NOT_USED;
+    const embed = await (sound ??= createAudioEncoder(encoders.audio, options));
+    return unlessBroken(async () => embed(await clip()));
+  };
   return {
     image: async (path) => {
       if (encoders.image === undefined) return NOT_USED;
@@ -50,15 +68,16 @@ export function createInputEncoders(
       return unlessBroken(() => embedImage(encoder, path));
     },
     audio: async (path) => {
-      if (encoders.audio === undefined) return NOT_USED;
-      const embed = await (sound ??= createAudioEncoder(encoders.audio, options));
-      return unlessBroken(() => embed(path));
+      const { openSound } = await import("@emotion-service/core/audio/decode");
+      return embedSound(() => openSound(path));
     },
-    videoFaces: async (path, fps, signal) => {
+    sound: (clip) => embedSound(() => clip),
+    videoFaces: async (path, { fps, onFrame, signal }) => {
       if (encoders.image === undefined) return NOT_USED;
       const { videoFrames } = await import("@emotion-service/core/video/frames");
       const encoder = await imageEncoder(encoders.image);
-      return unlessBroken(() => embedVideoFaces(encoder, videoFrames(path, { fps, signal })));
+      const frames = videoFrames(path, { fps, signal });
+      return unlessBroken(() => embedVideoFaces(encoder, frames, onFrame));
     },
   };
 }
@@ -88,15 +107,12 @@ async function requireImageEncoder(
 async function createAudioEncoder(
   info: EncoderInfo,
   options: InputEncoderOptions,
-): Promise<(path: string) => Promise<Embedded>> {
+): Promise<(sound: Sound) => Promise<Embedded>> {
   const encoder = await loadSoundEncoder(info, options);
-  const [{ openSound }, { createSoundPreparer }] = await Promise.all([
-    import("@emotion-service/core/audio/decode"),
-    import("@emotion-service/core/audio/prepareSound"),
-  ]);
+  const { createSoundPreparer } = await import("@emotion-service/core/audio/prepareSound");
   const prepare = createSoundPreparer(encoder.input);
-  return async (path) => {
-    const sound = await prepare(await openSound(path));
+  return async (clip) => {
+    const sound = await prepare(clip);
     if (sound.silent)
       return { embedding: undefined, cause: "the sound is silent: every sample is zero" };
     const { durationSeconds, usedSeconds } = sound;
@@ -178,11 +194,12 @@ function embeddedRow(embedding: Float32Array, facts: Readonly<Record<string, num
 
 async function embedVideoFaces(
   encoder: ImageEncoder,
-  pictures: AsyncIterable<RgbImage>,
+  pictures: AsyncIterable<VideoFrame>,
+  onFrame: ((frame: EmbeddedFrame) => void) | undefined,
 ): Promise<Embedded> {
   const { meanEmbedding } = await import("@emotion-service/core/video/meanEmbedding");
   const ofFrames = { dim: encoder.info.dim, frame: encoder.frame, embed: encoder.embed };
-  const { embedding, frames, faces } = await meanEmbedding(ofFrames, pictures);
+  const { embedding, frames, faces } = await meanEmbedding(ofFrames, pictures, onFrame);
   if (embedding === undefined) return { embedding, cause: `no face found in ${frames} frames` };
   return embeddedRow(embedding, encoder.wholeFrames ? { frames } : { frames, faces });
 }

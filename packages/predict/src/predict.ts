@@ -10,11 +10,12 @@ import {
 } from "@emotion-service/core/files/listFiles";
 import { refuseReplacing, withOutputs } from "@emotion-service/core/files/outputs";
 import { MODALITIES } from "@emotion-service/core/model/fusion";
-import { type Embedded, type InputEncoders, createInputEncoders } from "./embedInput.ts";
+import { createInputEncoders } from "./embedInput.ts";
 import { WEIGHTED_ENCODERS } from "./imageEncoder.ts";
 import { type Models, chooseClassifier, loadModels } from "./models.ts";
 import { type NamedEncoders, loadNamedEncoders, requireNamedFlags } from "./namedEncoders.ts";
-import { type Input, type Prediction, scoreInput } from "./scoreInput.ts";
+import { type FailedInput, predictInput } from "./predictInput.ts";
+import type { Input, Prediction } from "./scoreInput.ts";
 import { writePredictionCsv } from "./writePredictionCsv.ts";
 
 export interface PredictOptions extends NamedEncoders {
@@ -31,6 +32,11 @@ export interface PredictOptions extends NamedEncoders {
   readonly top: number | undefined;
   /** Frames of a video that are looked at, per second. */
   readonly fps: number;
+  /** Windows of the timeline, and from the start of one to that of the next, seconds; no timeline without. */
+  readonly window: number | undefined;
+  readonly step: number | undefined;
+  /** Below this probability the emotion is "uncertain". */
+  readonly minConfidence: number | undefined;
   /** The resnet18 or .onnx file that made the embeddings; undefined where it can be found, or is not needed. */
   readonly weights: string | undefined;
   /** The folder of the audio_cnn, or the .onnx file, that made the embeddings; undefined where none did, or it can be found. */
@@ -43,10 +49,6 @@ export interface PredictOptions extends NamedEncoders {
   readonly signal?: AbortSignal | undefined;
 }
 
-interface FailedInput extends Input {
-  readonly error: string;
-}
-
 /** Of a folder. */
 export interface Predictions {
   readonly predictions: readonly Prediction[];
@@ -56,6 +58,7 @@ export interface Predictions {
 /** One input → its prediction; folders → all of theirs. */
 export async function predict(options: PredictOptions): Promise<Prediction | Predictions> {
   requireNamedFlags(options, options);
+  requireFittingFlags(options);
   const inputs = chooseInputs(options);
   if (options.csv !== undefined)
     refuseReplacing(
@@ -85,6 +88,25 @@ export async function predict(options: PredictOptions): Promise<Prediction | Pre
       writePredictionCsv(csv, inputs, predictions, models.classifier?.checkpoint.classes ?? []);
     return result;
   });
+}
+
+/** @throws UserError E_FLAG where a flag would not be heeded */
+function requireFittingFlags(options: PredictOptions): void {
+  const { window, step, image, imagesDir, minConfidence, multimodal, isolation } = options;
+  const refuse = (rule: string, hint: string): never => {
+    throw new UserError("E_FLAG", rule, { hint });
+  };
+  if (step !== undefined && window === undefined)
+    refuse("--step: is the distance of the windows of --window", "give --window too");
+  if (step !== undefined && window !== undefined && step > window)
+    refuse(
+      `--step ${step}: must be at most --window, ${window}`,
+      "else what lies between two windows counts in none",
+    );
+  if (window !== undefined && (image ?? imagesDir) !== undefined)
+    refuse("--window: is for videos and sound, a picture has no time", "leave it out");
+  if (minConfidence !== undefined && multimodal === undefined && isolation !== undefined)
+    refuse("--min_confidence: is for a classifier", "name one with --multimodal");
 }
 
 /** A named encoder is loaded twice, to know what it is and to run; it says its notices once. */
@@ -174,32 +196,4 @@ function chooseInputs(options: PredictOptions): Input[] {
       ...(audio === undefined ? {} : { audio }),
     },
   ];
-}
-
-/** An input's prediction, or why there is none. */
-async function predictInput(
-  input: Input,
-  models: Models,
-  encoders: InputEncoders,
-  { fps, top, signal }: PredictOptions,
-): Promise<Prediction | FailedInput> {
-  const image = await embedPart(input.image ?? input.video, (path) =>
-    input.video === undefined ? encoders.image(path) : encoders.videoFaces(path, fps, signal),
-  );
-  throwIfAborted(signal); // Ctrl-C ends ffmpeg too, and what it left undone is no missing modality
-  const audio = await embedPart(input.audio ?? input.video, (path) => encoders.audio(path));
-  throwIfAborted(signal);
-  if (image.embedding === undefined && audio.embedding === undefined)
-    return {
-      ...input,
-      error: `${Object.values(input).join(", ")}: holds nothing to predict on (face: ${image.cause}; voice: ${audio.cause})`,
-    };
-  return scoreInput(input, { image, audio }, models, top);
-}
-
-async function embedPart(
-  path: string | undefined,
-  embed: (path: string) => Promise<Embedded>,
-): Promise<Embedded> {
-  return path === undefined ? { embedding: undefined, cause: "not given" } : embed(path);
 }

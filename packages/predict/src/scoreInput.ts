@@ -15,24 +15,44 @@ export interface Input {
   readonly audio?: string;
 }
 
-/** What is told of one input. Emotion fields are null without a classifier, anomaly fields without a detector. */
-export interface Prediction extends Input {
+/** What the models say. Emotion fields are null without a classifier, anomaly fields without a detector, all where nothing is there. */
+export interface Score {
+  /** The likeliest one; {@link UNCERTAIN} where its probability is below --min_confidence. */
   readonly emotion: string | null;
-  /** Probability of that emotion, [0, 1]. */
+  /** The largest probability, [0, 1]. */
   readonly confidence: number | null;
   /** emotion → probability, the likeliest first */
   readonly emotion_probs: Readonly<Record<string, number>> | null;
-  /** With --top: that many of the likeliest emotions. */
-  readonly top?: readonly { readonly emotion: string; readonly probability: number }[];
   /** Higher is stranger; above 0 is an anomaly. */
   readonly anomaly_score: number | null;
   readonly anomaly_flag: boolean | null;
+}
+
+/** The emotion of an input of which the classifier is not sure. */
+const UNCERTAIN = "uncertain";
+
+/** What is told of a window of time. */
+export interface TimelineEntry extends Score {
+  /** Seconds from the beginning. */
+  readonly start: number;
+  readonly end: number;
+  /** Whether a face was found in it, and sound that is not silent. */
+  readonly face: boolean;
+  readonly voice: boolean;
+}
+
+/** What is told of one input. */
+export interface Prediction extends Input, Score {
+  /** With --top: that many of the likeliest emotions. */
+  readonly top?: readonly { readonly emotion: string; readonly probability: number }[];
   /** What ran the classifier. */
   readonly engine: string | null;
   /** Whether a face and a voice were there, and why not. */
   readonly modalities: Readonly<Record<Modality, ModalityFacts>>;
   /** What one should know to read the numbers. */
   readonly notes: readonly string[];
+  /** With --window: the same of each window, in order. */
+  readonly timeline?: readonly TimelineEntry[];
 }
 
 interface ModalityFacts {
@@ -41,35 +61,61 @@ interface ModalityFacts {
   readonly [fact: string]: number | string | boolean | undefined;
 }
 
-type Parts = Readonly<Record<Modality, Embedded>>;
+export type Parts = Readonly<Record<Modality, Embedded>>;
 
-/** Runs the models on an input's embeddings, at least one of which is there. */
-export async function scoreInput(
-  input: Input,
+/** What is told beside the score. */
+interface ScoreOptions {
+  readonly top: number | undefined;
+  readonly minConfidence: number | undefined;
+}
+
+/** Runs the models on what an input, or a window of it, holds. */
+export async function scoreParts(
   parts: Parts,
-  { classifier, detector, notes }: Models,
-  top: number | undefined,
-): Promise<Prediction> {
+  { classifier, detector }: Pick<Models, "classifier" | "detector">,
+  minConfidence = 0,
+): Promise<Score> {
   const probabilities = classifier && (await classify(parts, classifier));
   const [emotion, confidence] = probabilities?.[0] ?? [null, null];
   const score = (detector && anomalyScore(parts, detector)) ?? null;
   return {
+    emotion: confidence !== null && confidence < minConfidence ? UNCERTAIN : emotion,
+    confidence,
+    emotion_probs: probabilities === undefined ? null : Object.fromEntries(probabilities),
+    anomaly_score: score,
+    anomaly_flag: score === null ? null : score > 0,
+  };
+}
+
+/** Runs the models on an input's embeddings, and says what one should know of them. */
+export async function scoreInput(
+  input: Input,
+  parts: Parts,
+  models: Models,
+  { top, minConfidence }: ScoreOptions,
+): Promise<Prediction> {
+  const { classifier, detector, notes } = models;
+  const { emotion, confidence, emotion_probs, ...anomaly } = await scoreParts(
+    parts,
+    models,
+    minConfidence,
+  );
+  const likeliest = Object.entries(emotion_probs ?? {}).slice(0, top);
+  return {
     ...input,
     emotion,
     confidence,
-    emotion_probs: probabilities === undefined ? null : Object.fromEntries(probabilities),
-    ...(top === undefined || probabilities === undefined
-      ? {}
-      : {
-          top: probabilities.slice(0, top).map(([name, p]) => ({ emotion: name, probability: p })),
-        }),
-    anomaly_score: score,
-    anomaly_flag: score === null ? null : score > 0,
+    emotion_probs,
+    ...(top !== undefined &&
+      emotion_probs !== null && {
+        top: likeliest.map(([name, p]) => ({ emotion: name, probability: p })),
+      }),
+    ...anomaly,
     engine: classifier?.engine ?? null,
     modalities: { image: factsOf(parts.image), audio: factsOf(parts.audio) },
     notes: [
       ...notes,
-      ...(detector === undefined ? [] : notesOnScore(parts, detector, score)),
+      ...(detector === undefined ? [] : notesOnScore(parts, detector, anomaly.anomaly_score)),
       ...notesOn(parts, classifier, emotion),
     ],
   };

@@ -250,7 +250,7 @@ describe.skipIf(!hasFfmpeg())("predict on a video (skipped where there is no ffm
       { weights: undefined, env: {} },
     );
     const video = join(folder(), "talks/talk.mp4");
-    const faces = await encoders.videoFaces(video, 3);
+    const faces = await encoders.videoFaces(video, { fps: 3 });
     expect(faces.embedding).toEqual(images!.splits.get("all")!.embeddings.data);
     const voice = await encoders.audio(video);
     expect(voice.embedding).toEqual(audio!.splits.get("all")!.embeddings.data);

@@ -47,7 +47,7 @@ describe("a model trained on resnet18 embeddings", () => {
       expect(await runCommand("embed", args, { cwd: folder })).toMatchObject({ exitCode: 0 });
       const { encoder, splits } = await readEmbeddings(join(folder, "e.h5"), "");
       const inputs = createInputEncoders({ image: encoder }, NOTHING);
-      const { embedding } = await inputs.videoFaces(join(folder, "videos/a.mp4"), 9);
+      const { embedding } = await inputs.videoFaces(join(folder, "videos/a.mp4"), { fps: 9 });
       expect(embedding).toEqual(splits.get("all")!.embeddings.data);
     },
   );

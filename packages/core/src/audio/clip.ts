@@ -1,14 +1,17 @@
 import { UserError } from "../errors.ts";
 import { allocateFloats, floatsAt, kernel, store } from "./kernel.ts";
 import { createResampler } from "./resample.ts";
-import type { OnSoundBlock, Sound } from "./sound.ts";
+import type { Sound } from "./sound.ts";
 import { TRIM_HOP } from "./trim.ts";
+
+/** Takes samples, lent until it returns; says false where no more are wanted. */
+type OnSamples = (block: Float32Array) => boolean;
 
 /** Samples at one rate that can be read piece by piece, as often as needed. */
 export interface Samples {
   readonly length: number;
   /** Hands out the samples from `from` to `to` - 1, in order; a block is lent until `onBlock` returns. */
-  read(from: number, to: number, onBlock: OnSoundBlock): Promise<void>;
+  read(from: number, to: number, onBlock: OnSamples): Promise<void>;
 }
 
 /** A sound at another rate. */
@@ -52,7 +55,7 @@ export async function openClip(sound: Sound, sr: number): Promise<Clip> {
       "E_INPUT_BROKEN",
       `${sound.name}: holds samples that are not finite numbers`,
     );
-  const read = async (from: number, to: number, onBlock: OnSoundBlock): Promise<void> => {
+  const read = async (from: number, to: number, onBlock: OnSamples): Promise<void> => {
     if (to <= from) return;
     if (to - from > MOST_KEPT) return readRange(sound, sr, from, to, onBlock);
     if (from < inMemory.from || to > inMemory.to) {
@@ -77,7 +80,7 @@ function keep(block: Float32Array, at: number): void {
 }
 
 /** Reads a sound at the rate `sr` until `onBlock` says false; returns how many of its own samples were taken. */
-async function readAtRate(sound: Sound, sr: number, onBlock: OnSoundBlock): Promise<number> {
+async function readAtRate(sound: Sound, sr: number, onBlock: OnSamples): Promise<number> {
   let isWanted = true;
   let taken = 0;
   const resampler = createResampler(sound.sampleRateHz, sr, (block) => {
@@ -101,7 +104,7 @@ async function readRange(
   sr: number,
   from: number,
   to: number,
-  onBlock: OnSoundBlock,
+  onBlock: OnSamples,
 ): Promise<void> {
   let at = 0;
   await readAtRate(sound, sr, (block) => {
@@ -173,7 +176,7 @@ export function padded(
 const ZEROS = 1 << 14;
 const zeros = store(new Float32Array(ZEROS));
 
-function readZeros(n: number, onBlock: OnSoundBlock): void {
+function readZeros(n: number, onBlock: OnSamples): void {
   for (let left = n; left > 0; left -= ZEROS) onBlock(floatsAt(zeros, Math.min(left, ZEROS)));
 }
 

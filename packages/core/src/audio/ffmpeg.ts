@@ -60,6 +60,8 @@ function packagedFfmpeg(): string | undefined {
 export interface FfmpegOutput {
   readonly format: string;
   readonly options: readonly string[];
+  /** Takes what ffmpeg says of its work, line by line. */
+  readonly onLine?: (line: string) => void;
 }
 
 /**
@@ -119,6 +121,7 @@ export async function runFfmpeg(
       if (stream.destroyed) command.kill("SIGKILL"); // the limit passed before it came to start
     })
     .on("end", hasSucceeded)
+    .on("stderr", (line: string) => output.onLine?.(line))
     .on("error", (error: Error, _stdout: string | null, stderr: string | null) =>
       stream.destroy(
         new UserError(

@@ -46,7 +46,7 @@ async function runOnce(
   let layout: WavLayout | undefined;
   let held: Buffer = Buffer.alloc(0);
   let taken = 0;
-  const takeFrames = (): boolean => {
+  const takeFrames = async (): Promise<boolean> => {
     layout ??= readWavLayout(bytesOfArray(held), path);
     const frameBytes = layout.channels * layout.bytesPerSample;
     const start = taken === 0 ? layout.dataStart : 0;
@@ -60,9 +60,9 @@ async function runOnce(
   };
   for await (const chunk of stream) {
     held = held.length === 0 ? (chunk as Buffer) : Buffer.concat([held, chunk as Buffer]);
-    if ((layout !== undefined || held.length >= HEAD_BYTES) && !takeFrames()) break;
+    if ((layout !== undefined || held.length >= HEAD_BYTES) && !(await takeFrames())) break;
   }
-  if (taken === 0 && isWav(held)) takeFrames();
+  if (taken === 0 && isWav(held)) await takeFrames();
   if (layout === undefined || taken === 0)
     throw new UserError("E_INPUT_BROKEN", `${path}: holds no sound`);
   return layout;

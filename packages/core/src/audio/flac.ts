@@ -116,7 +116,7 @@ async function decodeFrames(
       if (block === undefined) return { samples, isWhole: false, isClean: false };
       samples += split.samples;
       isClean = !isLast || !isPadded(split.frames.at(-1));
-      if (!onBlock(block)) return { samples, isWhole: true, isClean };
+      if (!(await onBlock(block))) return { samples, isWhole: true, isClean };
     }
     held = split.rest.length;
     const hasAll = samples > 0 && samples >= info.samples;

@@ -7,12 +7,12 @@ export interface Sound {
   readonly channels: number;
   /**
    * Reads from the start: mono blocks [n], the mean of the channels, nominally in [-1, 1] (float files may exceed it).
-   * A block is lent until `onBlock` returns, which says false to stop.
+   * A block is lent until `onBlock` returns, which says false to stop; where it returns a promise, reading waits for it.
    */
   read(onBlock: OnSoundBlock): Promise<void>;
 }
 
-export type OnSoundBlock = (block: Float32Array) => boolean;
+export type OnSoundBlock = (block: Float32Array) => boolean | Promise<boolean>;
 
 /** A sound of samples [n] that are there. */
 export function soundOf(
@@ -26,7 +26,7 @@ export function soundOf(
     sampleRateHz,
     channels,
     read: async (onBlock) => {
-      onBlock(samples);
+      await onBlock(samples);
     },
   };
 }

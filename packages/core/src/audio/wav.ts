@@ -25,7 +25,7 @@ export function openWav(bytes: Bytes, name: string): Sound | undefined {
     name,
     sampleRateHz,
     channels,
-    read: async (onBlock) => readBlocks(bytes, layout, frames, onBlock),
+    read: (onBlock) => readBlocks(bytes, layout, frames, onBlock),
   };
 }
 
@@ -35,7 +35,12 @@ const raw = kernel.allocate(PIECE_BYTES);
 /** One sample of 16 bits becomes one of 32. */
 const mono = kernel.allocate(2 * PIECE_BYTES);
 
-function readBlocks(bytes: Bytes, layout: WavLayout, frames: number, onBlock: OnSoundBlock): void {
+async function readBlocks(
+  bytes: Bytes,
+  layout: WavLayout,
+  frames: number,
+  onBlock: OnSoundBlock,
+): Promise<void> {
   const { channels, bytesPerSample, dataStart } = layout;
   const frameBytes = channels * bytesPerSample;
   const most = Math.max(1, Math.floor(PIECE_BYTES / frameBytes));
@@ -44,7 +49,7 @@ function readBlocks(bytes: Bytes, layout: WavLayout, frames: number, onBlock: On
     const piece =
       frameBytes > PIECE_BYTES ? new Uint8Array(frameBytes) : bytesAt(raw, wanted * frameBytes);
     const got = Math.floor(bytes.readInto(piece, dataStart + done * frameBytes) / frameBytes);
-    if (got === 0 || !onBlock(monoOf(piece, got, layout))) return; // the file was cut while it was read
+    if (got === 0 || !(await onBlock(monoOf(piece, got, layout)))) return; // the file was cut while it was read
     done += got;
   }
 }

@@ -20,13 +20,22 @@ export interface FrameOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** A picture of a video, and its time. */
+export interface VideoFrame extends RgbImage {
+  /** From the first frame on. */
+  readonly seconds: number;
+}
+
 /**
  * Frames of a video, upright and of square pixels, in order, one at a time. Time is cut into pieces of 1/fps seconds, from the first
  * frame on, and the first frame that begins in a piece is taken: at a constant rate those at 0, 1/fps, 2/fps … seconds. A frame that
  * stays on for longer is taken once, so that a video of fewer frames than `fps` gives each of them once.
  * @throws UserError E_INPUT_BROKEN when ffmpeg cannot read it or it has no picture; E_ABORTED
  */
-export async function* videoFrames(path: string, options: FrameOptions): AsyncGenerator<RgbImage> {
+export async function* videoFrames(
+  path: string,
+  options: FrameOptions,
+): AsyncGenerator<VideoFrame> {
   if (statOf(path)?.size === 0)
     throw new UserError("E_INPUT_BROKEN", `${path}: is empty (0 bytes)`);
   const [name, formerName] = EVERY_FRAME;
@@ -42,15 +51,58 @@ async function* decode(
   path: string,
   { fps, signal }: FrameOptions,
   everyFrame: (typeof EVERY_FRAME)[number],
-): AsyncGenerator<RgbImage> {
+): AsyncGenerator<VideoFrame> {
+  const times = createTimes();
   const firstThatIsNoCover = ["-map", "0:V:0"];
-  const filters = ["-vf", `${sample(fps)},${squarePixels()}`, everyFrame, "passthrough"];
+  const filters = [
+    "-vf",
+    `${sample(fps)},${TELL_TIMES},${squarePixels()}`,
+    everyFrame,
+    "passthrough",
+  ];
   const asPpm = ["-c:v", "ppm", "-pix_fmt", "rgb24"];
   const output = {
     format: "image2pipe",
     options: [...firstThatIsNoCover, ...filters, ...asPpm],
+    onLine: times.read,
   };
-  yield* ppmPictures(await runFfmpeg(path, output, { signal }));
+  const stream = await runFfmpeg(path, output, { signal });
+  stream.on("close", times.end);
+  for await (const picture of ppmPictures(stream))
+    yield { ...picture, seconds: await times.next() };
+}
+
+/** Has ffmpeg say the time of each frame, in microseconds: a PPM picture has none. */
+const TELL_TIMES = "settb=1/1000000,showinfo";
+const TOLD_TIME = / n: *\d+ pts: *(\S+)/;
+
+/** The times of frames, seconds from the first one on, as ffmpeg says them beside the pictures: earlier or later than these come. */
+function createTimes() {
+  const told: number[] = [];
+  let start: number | undefined;
+  let last = 0;
+  let isOver = false;
+  let wake = (): void => {};
+  return {
+    read: (line: string): void => {
+      const [, time] = TOLD_TIME.exec(line) ?? [];
+      if (time === undefined) return;
+      told.push(Number(time) / 1e6);
+      wake();
+    },
+    /** No more will come: ffmpeg has ended, or was ended. */
+    end: (): void => {
+      isOver = true;
+      wake();
+    },
+    /** That of the next frame; of one that has none, that of the frame before it. */
+    next: async (): Promise<number> => {
+      while (told.length === 0 && !isOver) await new Promise<void>((settle) => (wake = settle));
+      const time = told.shift() ?? NaN;
+      if (Number.isFinite(time)) last = time - (start ??= time);
+      return last;
+    },
+  };
 }
 
 /**

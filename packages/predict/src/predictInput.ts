@@ -1,0 +1,119 @@
+import { UserError, throwIfAborted } from "@emotion-service/core/errors";
+import type { Embedded, InputEncoders } from "./embedInput.ts";
+import type { Models } from "./models.ts";
+import {
+  type Input,
+  type Parts,
+  type Prediction,
+  type TimelineEntry,
+  scoreInput,
+  scoreParts,
+} from "./scoreInput.ts";
+import {
+  type WindowParts,
+  type Windows,
+  createFrameWindows,
+  embedSoundWindows,
+} from "./timeline.ts";
+
+/** An input of which nothing is told, and why. */
+export interface FailedInput extends Input {
+  readonly error: string;
+}
+
+/** How inputs are looked at, and what is told of them. */
+export interface InputOptions {
+  /** Frames of a video that are looked at, per second. */
+  readonly fps: number;
+  readonly top: number | undefined;
+  readonly minConfidence: number | undefined;
+  readonly window: number | undefined;
+  readonly step: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** An input's prediction, or why there is none. */
+export async function predictInput(
+  input: Input,
+  models: Models,
+  encoders: InputEncoders,
+  options: InputOptions,
+): Promise<Prediction | FailedInput> {
+  const { fps, window, step = window, signal } = options;
+  const windows = window === undefined || step === undefined ? undefined : { window, step };
+  const frames = windows && createFrameWindows(windows, fps);
+  const look = { fps, signal, ...(frames && { onFrame: frames.add }) };
+  const image = await embedPart(input.image ?? input.video, (path) =>
+    input.video === undefined ? encoders.image(path) : encoders.videoFaces(path, look),
+  );
+  throwIfAborted(signal); // Ctrl-C ends ffmpeg too, and what it left undone is no missing modality
+  const heard = input.audio ?? input.video;
+  const audio = await embedPart(heard, (path) => encoders.audio(path));
+  throwIfAborted(signal);
+  if (image.embedding === undefined && audio.embedding === undefined)
+    return {
+      ...input,
+      error: `${Object.values(input).join(", ")}: holds nothing to predict on (face: ${image.cause}; voice: ${audio.cause})`,
+    };
+  const prediction = await scoreInput(input, { image, audio }, models, options);
+  if (windows === undefined || frames === undefined) return prediction;
+  const sound =
+    heard === undefined ? NOTHING : await soundWindows(heard, windows, encoders, signal);
+  const found = { image: frames.finish(), audio: sound };
+  return { ...prediction, timeline: await scoreWindows(found, windows, models, options) };
+}
+
+async function embedPart(
+  path: string | undefined,
+  embed: (path: string) => Promise<Embedded>,
+): Promise<Embedded> {
+  return path === undefined ? { embedding: undefined, cause: "not given" } : embed(path);
+}
+
+const NOTHING: WindowParts = { parts: [], seconds: 0 };
+const ABSENT: Embedded = { embedding: undefined, cause: "not there" };
+
+/** Sound that cannot be read is missing; the summary says why. */
+async function soundWindows(
+  path: string,
+  windows: Windows,
+  encoders: InputEncoders,
+  signal: AbortSignal | undefined,
+): Promise<WindowParts> {
+  const { openSound } = await import("@emotion-service/core/audio/decode");
+  try {
+    const sound = await openSound(path);
+    return await embedSoundWindows(sound, windows, (clip) => encoders.sound(clip), signal);
+  } catch (error) {
+    if (error instanceof UserError && error.code === "E_INPUT_BROKEN") return NOTHING;
+    throw error;
+  }
+}
+
+/** The models' word on each window, in order. */
+async function scoreWindows(
+  { image, audio }: { readonly image: WindowParts; readonly audio: WindowParts },
+  { window, step }: Windows,
+  models: Models,
+  { minConfidence, signal }: InputOptions,
+): Promise<TimelineEntry[]> {
+  const seconds = Math.max(image.seconds, audio.seconds);
+  const timeline: TimelineEntry[] = [];
+  for (let k = 0; k < Math.max(image.parts.length, audio.parts.length); k += 1) {
+    throwIfAborted(signal);
+    const parts: Parts = { image: image.parts[k] ?? ABSENT, audio: audio.parts[k] ?? ABSENT };
+    timeline.push({
+      start: inMicroseconds(k * step),
+      end: inMicroseconds(Math.min(k * step + window, seconds)),
+      ...(await scoreParts(parts, models, minConfidence)),
+      face: parts.image.embedding !== undefined,
+      voice: parts.audio.embedding !== undefined,
+    });
+  }
+  return timeline;
+}
+
+/** 3 · 0.1 is 0.30000000000000004. */
+function inMicroseconds(seconds: number): number {
+  return Math.round(seconds * 1e6) / 1e6;
+}
