@@ -4,7 +4,10 @@ import { stableJson } from "@emotion-service/core/hdf5/encoder";
 import { findDataset, readH5 } from "@emotion-service/core/hdf5/file";
 import { readPreprocessedAudio } from "@emotion-service/core/hdf5/preprocessedAudio";
 import { EMOTIONS, factsOf } from "@emotion-service/core/labels";
-import { writeAudioCheckpoint } from "@emotion-service/core/model/audioCheckpoint";
+import {
+  readAudioCheckpoint,
+  writeAudioCheckpoint,
+} from "@emotion-service/core/model/audioCheckpoint";
 import { createAudioCnn, initialAudioCnn } from "@emotion-service/core/model/audioCnn";
 import {
   type ClipBatch,
@@ -14,11 +17,13 @@ import {
   withoutPadding,
 } from "@emotion-service/core/model/clips";
 import type { RowSource } from "@emotion-service/core/model/rowSource";
+import { createRandom, normal } from "@emotion-service/core/random";
 import {
   type Choice,
   type ChooseOptions,
   type RowIndex,
   chooseSets,
+  dataFacts,
   noUsableRow,
   tellLeftOut,
 } from "./chooseRows.ts";
@@ -43,13 +48,14 @@ export function holdsClips(path: string, flag: string): Promise<boolean> {
 
 /** Log-mel clips, and the audio_cnn that learns from them. */
 export async function planAudioCnn(options: ChooseOptions): Promise<Plan<ClipBatch>> {
-  const { train, val, test, classes } = await chooseSets(options, {
+  const choices = await chooseSets(options, {
     read: (path, flag) => readClips(path, flag, options),
     requireSame: requireSameFeatures,
   });
+  const { train, val, test, classes } = choices;
   const { config, clips } = train.index;
   const shape = { mels: config.n_mels, classes: classes.length };
-  const statistics = bandStatistics(clips, train.rows);
+  const bands = bandStatistics(clips, train.rows);
   const sourceOf = ({ index, rows }: Choice<ClipFile>): RowSource<ClipBatch> => {
     const classIds = new Int32Array(index.rows).fill(-1);
     for (const row of rows) classIds[row] = classes.indexOf(EMOTIONS[index.emotions[row] ?? 0]!);
@@ -62,10 +68,29 @@ export async function planAudioCnn(options: ChooseOptions): Promise<Plan<ClipBat
     train: sourceOf(train),
     val: sourceOf(val),
     test: test && sourceOf(test),
-    initialWeights: (random) => initialAudioCnn(shape, statistics, random),
+    data: dataFacts(choices),
+    inputs: { features: config },
+    rowOrder: "in memory",
+    ownSettings: {},
+    statistics: new Map(
+      Object.entries(bands).map(([name, data]) => [`audio.${name}`, { shape: [shape.mels], data }]),
+    ),
+    initialWeights: (random) => initialAudioCnn(shape, bands, random),
     create: (tf, weights) => createAudioCnn(tf, shape, weights),
     write: (folder, saved) => writeAudioCheckpoint(folder, { classes, features: config, ...saved }),
-    conditions: {},
+    read: (folder) => readAudioCheckpoint(folder, "--save_dir"),
+    conditions: (seed) => ({ noise: { alter: noiseOf(bands.deviation, createRandom(seed)) } }),
+  };
+}
+
+/** Adds to each cell of a clip normal noise of its band's deviation over the training clips, dB: as much noise as signal. */
+function noiseOf(deviation: Float32Array, random: () => number): (batch: ClipBatch) => void {
+  return ({ mels, values, mask }) => {
+    for (const [frame, within] of mask.entries())
+      if (within === 1)
+        for (let m = 0; m < mels; m += 1)
+          values[frame * mels + m] =
+            (values[frame * mels + m] ?? 0) + (deviation[m] ?? 0) * normal(random);
   };
 }
 

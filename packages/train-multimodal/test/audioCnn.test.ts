@@ -4,7 +4,8 @@ import { createFeatureWriter } from "@emotion-service/core/hdf5/preprocessedAudi
 import { readAudioCheckpoint } from "@emotion-service/core/model/audioCheckpoint";
 import { AUDIO_FRAMES, AUDIO_MASK, createAudioCnn } from "@emotion-service/core/model/audioCnn";
 import { loadTensorFlow } from "@emotion-service/core/model/backend";
-import { probabilitiesOf } from "@emotion-service/core/model/trainClassifier";
+import { softmaxRows } from "@emotion-service/core/model/softmax";
+import { scoresOf } from "@emotion-service/core/model/trainClassifier";
 import { createSession, loadOnnxRuntime } from "@emotion-service/core/onnx/session";
 import { createRandom, normal } from "@emotion-service/core/random";
 import { describe, expect, it } from "vitest";
@@ -73,7 +74,7 @@ describe("train-multimodal --modalities audio on log-mel clips", () => {
       train: { rows: 48 },
       val: { rows: 24 },
       test: { rows: 23 },
-      conditions: {},
+      conditions: { noise: { rows: 23 } },
     });
     expect(report.test.uar).toBeGreaterThan(0.8);
     expect(namesIn(join(folder, "saved_models"))).toContain("confusion_matrix.png");
@@ -88,7 +89,7 @@ describe("train-multimodal --modalities audio on log-mel clips", () => {
     const values = Float32Array.from({ length: rows * frames * MELS }, () => -40 * random());
     const mask = Float32Array.from({ length: rows * frames }, (_, at) => Number(at < 50)); // the second clip: 17 frames
     const batch = { rows, frames, mels: MELS, values, mask, classIds: new Int32Array(rows) };
-    const expected = probabilitiesOf(tf, model, batch);
+    const expected = softmaxRows(scoresOf(tf, model, batch), 3, checkpoint.temperature);
     model.dispose();
 
     const runtime = loadOnnxRuntime();

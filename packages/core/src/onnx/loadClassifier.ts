@@ -134,8 +134,10 @@ async function onTensorFlow(
   onNotice(`ONNX Runtime does not load (${cause}): TensorFlow.js on ${backend} runs the model`);
   return {
     engine: `tensorflow.js (${backend})`,
-    classify: ({ rows, parts }) =>
-      Promise.resolve(predictBatch(tf, model, { rows, parts, classIds: new Int32Array(rows) })),
+    classify: ({ rows, parts }) => {
+      const batch = { rows, parts, classIds: new Int32Array(rows) };
+      return Promise.resolve(predictBatch(tf, model, batch, checkpoint.temperature));
+    },
     dispose: () => Promise.resolve(model.dispose()),
   };
 }
