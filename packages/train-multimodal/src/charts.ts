@@ -97,11 +97,12 @@ function conditions(report: WrittenReport): Omit<Figure, "name"> {
       deviation: spread?.uar.deviation,
     };
   });
-  const over = repeats === null ? "" : `, mean and deviation over ${repeats.seeds.length} seeds`;
+  const over = repeats && `mean and deviation over ${repeats.seeds.length} seeds`;
   return {
-    caption: `Macro recall of the ${set} rows under each condition${over}.`,
+    caption: `Macro recall of the ${set} rows under each condition${over === null ? "" : `, ${over}`}.`,
     chart: scoreBars(
-      `Conditions on the ${set} rows${over}`,
+      `Conditions on the ${set} rows`,
+      over === null ? "" : `${over}; `,
       "macro recall",
       bars,
       1 / report.classes.length,

@@ -1,9 +1,10 @@
-import type { Calibration } from "../metrics/calibration.ts";
+import type { Calibration, ReliabilityBin } from "../metrics/calibration.ts";
 import type { ChartSpec } from "./render.ts";
 import { INK, SERIES_COLOURS } from "./theme.ts";
 
 const SIDE = 240;
-const [ACCURACY_COLOUR = INK, GAP_COLOUR = INK] = SERIES_COLOURS;
+const [ACCURACY_COLOUR = INK, OVER_COLOUR = INK] = SERIES_COLOURS;
+const UNDER_COLOUR = "#56b4e9";
 
 /** One panel: a name, such as "before" or "T = 1.8", and what it shows. */
 export interface ReliabilityPanel {
@@ -19,7 +20,7 @@ export function reliabilityDiagram(title: string, panels: readonly ReliabilityPa
   return {
     title: {
       text: title,
-      subtitle: "accuracy by confidence, 15 bins; orange is the gap from the diagonal",
+      subtitle: "blue: accuracy by confidence; orange: more confident than right, light blue: less",
     },
     hconcat: panels.map(({ name, calibration }) => ({
       vconcat: [accuracyPanel(name, calibration), sharePanel(calibration)],
@@ -40,45 +41,52 @@ const confidence = (title: string | null) => ({
 });
 
 function accuracyPanel(name: string, { bins, ece }: Calibration) {
-  const accuracy = { type: "quantitative" as const, title: "accuracy", scale: unit, axis: percent };
-  const full = bins.filter(({ rows }) => rows > 0);
+  const y = {
+    field: "top",
+    type: "quantitative" as const,
+    title: "accuracy",
+    scale: unit,
+    axis: percent,
+  };
   return {
     title: { text: `${name}: ECE ${ece.toFixed(3)}`, fontSize: 12, offset: 6 },
     width: SIDE,
     height: SIDE,
     layer: [
       {
-        data: { values: full },
-        mark: { type: "rect" as const, color: ACCURACY_COLOUR, stroke: "white" },
+        data: { values: bins.flatMap(partsOf) },
+        mark: { type: "rect" as const, stroke: "white", strokeWidth: 0.5 },
         encoding: {
           x: confidence(null),
           x2: { field: "to" },
-          y: { field: "accuracy", ...accuracy },
-          y2: { datum: 0 },
+          y,
+          y2: { field: "bottom" },
+          color: { field: "colour", type: "nominal" as const, scale: null },
         },
       },
       {
-        data: { values: full },
-        mark: { type: "rect" as const, color: GAP_COLOUR, opacity: 0.45, stroke: "white" },
-        encoding: {
-          x: confidence(null),
-          x2: { field: "to" },
-          y: { field: "accuracy", ...accuracy },
-          y2: { field: "confidence" },
-        },
-      },
-      {
-        data: { values: [{ from: 0, accuracy: 0, to: 1, end: 1 }] },
+        data: { values: [{ from: 0, top: 0, to: 1, bottom: 1 }] },
         mark: { type: "rule" as const, color: INK, strokeDash: [5, 4] },
         encoding: {
           x: confidence(null),
           x2: { field: "to" },
-          y: { field: "accuracy", ...accuracy },
-          y2: { field: "end" },
+          y,
+          y2: { field: "bottom" },
         },
       },
     ],
   };
+}
+
+/** Up to the accuracy in blues, of which the light one is above the confidence; from there up to the confidence in orange. */
+function partsOf({ from, to, accuracy, confidence: sure }: ReliabilityBin) {
+  if (accuracy === null || sure === null) return [];
+  const part = (bottom: number, top: number, colour: string) => ({ from, to, bottom, top, colour });
+  const both = Math.min(accuracy, sure);
+  return [
+    part(0, both, ACCURACY_COLOUR),
+    accuracy > sure ? part(sure, accuracy, UNDER_COLOUR) : part(accuracy, sure, OVER_COLOUR),
+  ];
 }
 
 function sharePanel({ bins }: Calibration) {

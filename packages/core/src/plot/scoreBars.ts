@@ -11,9 +11,10 @@ export interface ScoreBar {
   readonly deviation: number | undefined;
 }
 
-/** Bars of one measure under several conditions; `chance` is marked by a line. */
+/** Bars of one measure under several conditions; `chance` is marked by a line; `note` says what the values are of. */
 export function scoreBars(
   title: string,
+  note: string,
   measure: string,
   bars: readonly ScoreBar[],
   chance: number,
@@ -38,7 +39,7 @@ export function scoreBars(
     axis: { format: ".1f", tickCount: 6 },
   };
   return {
-    title: { text: title, subtitle: `the dashed line is chance, ${chance.toFixed(3)}` },
+    title: { text: title, subtitle: `${note}dashed: chance, ${chance.toFixed(3)}` },
     width: WIDTH,
     height: BAR * bars.length,
     data: { values },
