@@ -99,6 +99,51 @@ it("TensorFlow.js runs the classifier where ONNX Runtime does not load, and that
   expect(sums).toBeAllClose([1, 1], { rtol: 1e-6 });
 });
 
+describe("a temperature", () => {
+  const sharp = (temperature?: number) =>
+    written({ ...checkpointOf(), ...(temperature && { temperature }) });
+
+  it.each(["ONNX Runtime", "TensorFlow.js"])(
+    "makes probabilities more even, %s",
+    async (engine) => {
+      if (engine === "ONNX Runtime" && !runtime.ok) return;
+      const settings = engine === "TensorFlow.js" ? { runtime: WITHOUT_ONNX } : {};
+      const [as, over] = [
+        await classified(sharp(), settings),
+        await classified(sharp(2.5), settings),
+      ];
+      // softmax(z / T) is p^(1 / T), made to sum to 1.
+      const expected = [0, 3].flatMap((row) => {
+        const powers = [...as.probabilities.slice(row, row + 3)].map((p) => p ** (1 / 2.5));
+        const total = powers.reduce((a, b) => a + b, 0);
+        return powers.map((power) => power / total);
+      });
+      expect(over.probabilities).toBeAllClose(expected, { rtol: 1e-5, atol: 1e-7 });
+      expect(over.notices).toEqual(as.notices);
+    },
+  );
+
+  it("is kept, is 1 where a folder does not say, and must be a number above 0", () => {
+    const folder = sharp(2.5);
+    const path = join(folder, "model.json");
+    expect(readCheckpoint(folder, "").temperature).toBe(2.5);
+    const text = readFileSync(path, "utf8");
+    writeFileSync(path, text.replace('"temperature": 2.5,', ""));
+    expect(readCheckpoint(folder, "").temperature).toBe(1);
+    writeFileSync(path, text.replace('"temperature": 2.5,', '"temperature": 0,'));
+    expect(() => readCheckpoint(folder, "")).toThrow(/temperature must be a number above 0/);
+  });
+
+  it("of another checkpoint: its model.onnx is not used, and that is told", async () => {
+    const [folder, other] = [sharp(2.5), sharp(1.5)];
+    writeFileSync(join(folder, ONNX_FILE), readFileSync(join(other, ONNX_FILE)));
+    if (runtime.ok)
+      expect((await classified(folder)).notices).toEqual([
+        expect.stringMatching(/is not of this model \(its temperature is another\)/),
+      ]);
+  });
+});
+
 it("no device but the CPU is to be had without ONNX Runtime", async () => {
   const folder = written();
   const loading = loadClassifier(folder, readCheckpoint(folder, ""), {
