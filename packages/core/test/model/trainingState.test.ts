@@ -29,7 +29,8 @@ interface Stand {
   readonly state: TrainingState;
 }
 
-const [train, val] = [planted({ withoutImage: (row) => row % 5 === 0 }), planted({ seed: 2 })];
+const train = planted({ rows: 80, withoutImage: (row) => row % 5 === 0 });
+const val = planted({ rows: 40, seed: 2 });
 
 /** How a training stands after its last epoch, begun anew or gone on with. */
 async function standAfter(settings: Partial<FusionSettings>, from?: Stand): Promise<Stand> {
