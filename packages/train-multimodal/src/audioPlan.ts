@@ -46,10 +46,16 @@ export function holdsClips(path: string, flag: string): Promise<boolean> {
   );
 }
 
+interface ClipsOptions extends ChooseOptions {
+  /** Bytes of values beyond which it is told that clips are held in memory all the same. */
+  readonly memoryBytes: number;
+}
+
 /** Log-mel clips, and the audio_cnn that learns from them. */
-export async function planAudioCnn(options: ChooseOptions): Promise<Plan<ClipBatch>> {
+export async function planAudioCnn(options: ClipsOptions): Promise<Plan<ClipBatch>> {
+  const count = createMemoryNotice(options);
   const choices = await chooseSets(options, {
-    read: (path, flag) => readClips(path, flag, options),
+    read: (path, flag) => readClips(path, flag, options, count),
     requireSame: requireSameFeatures,
   });
   const { train, val, test, classes } = choices;
@@ -91,6 +97,18 @@ function noiseOf(deviation: Float32Array, random: () => number): (batch: ClipBat
         for (let m = 0; m < mels; m += 1)
           values[frame * mels + m] =
             (values[frame * mels + m] ?? 0) + (deviation[m] ?? 0) * normal(random);
+  };
+}
+
+/** Counts the bytes that are held, and tells once, as soon as they are more than --memory says. */
+function createMemoryNotice({ memoryBytes, onNotice }: ClipsOptions) {
+  let held = 0;
+  return (path: string, bytes: number): void => {
+    if (held <= memoryBytes && held + bytes > memoryBytes)
+      onNotice(
+        `${path}: clips are all held in memory, also where they take more than --memory ${memoryBytes / 2 ** 20} MiB, as these do`,
+      );
+    held += bytes;
   };
 }
 
@@ -136,6 +154,7 @@ async function readClips(
   path: string,
   flag: string,
   { onNotice, signal }: ChooseOptions,
+  count: (path: string, bytes: number) => void,
 ): Promise<Choice<ClipFile>> {
   let silents = 0;
   const file = await readPreprocessedAudio(path, flag, ({ config, paths }, rows) => {
@@ -149,7 +168,9 @@ async function readClips(
       emotions[frames.length] = silent
         ? -1
         : EMOTIONS.findIndex((emotion) => emotion === row.label);
-      frames.push(withoutPadding(row.features, row.frames, config.n_mels));
+      const clip = withoutPadding(row.features, row.frames, config.n_mels);
+      count(path, clip.byteLength);
+      frames.push(clip);
     }
     const speakers = paths.map((name) => factsOf(name).speaker ?? name);
     const groupNames = [...new Set(speakers)];

@@ -76,7 +76,7 @@ export function createProgram(io: CliIo) {
     .addOption(
       numberOption(
         "--memory <MiB>",
-        "values that are held in memory; a file of more is read along the way, in each epoch",
+        "values that are held in memory; a file of pairs that has more is read along the way, in each epoch",
         512,
         integerIn(1),
       ),
