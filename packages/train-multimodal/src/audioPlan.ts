@@ -106,7 +106,7 @@ function createMemoryNotice({ memoryBytes, onNotice }: ClipsOptions) {
   return (path: string, bytes: number): void => {
     if (held <= memoryBytes && held + bytes > memoryBytes)
       onNotice(
-        `${path}: clips are all held in memory, also where they take more than --memory ${memoryBytes / 2 ** 20} MiB, as these do`,
+        `${path}: clips are all held in memory, more than --memory ${memoryBytes / 2 ** 20} MiB of them`,
       );
     held += bytes;
   };
