@@ -131,12 +131,14 @@ describe("--repeats", () => {
     expect(weights("all", "repeats", "seed_8") === weights("alone")).toBe(true);
     expect(namesIn(join(folder, "all", "repeats"))).toEqual(["seed_8", "seed_9"]);
 
-    // The second of three was killed in its second epoch: what is whole is kept, the rest is trained.
+    // Killed before the third: what is whole is kept, the rest is trained.
     cpSync(join(folder, "all"), join(folder, "stopped"), { recursive: true });
     rmSync(join(folder, "stopped", "repeats", "seed_9"), { recursive: true });
     const resumed = await train(
       folder,
-      ...[...args, "7", "--repeats", "3", "--save_dir", "stopped", "--resume"],
+      ...args,
+      "7",
+      ...["--repeats", "3", "--save_dir", "stopped", "--resume"],
     );
     expect((JSON.parse(resumed.stdout) as Report).repeats).toEqual(all.repeats);
   });

@@ -61,7 +61,7 @@ export interface EpochEnd {
   /** Of the validation rows. */
   readonly validation: Evaluation;
   /** A copy of what the next epoch starts from. */
-  state(): TrainingState;
+  readonly state: () => TrainingState;
 }
 
 /** A network that learns to tell classes, and how it takes a batch of its kind. */
