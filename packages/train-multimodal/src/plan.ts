@@ -6,7 +6,7 @@ import type { EvaluateOptions, Learner } from "@emotion-service/core/model/train
 import type { DataFacts } from "./chooseRows.ts";
 
 /** A learner that must be given back. */
-export interface Trainee<B extends LabelledBatch> extends Learner<B> {
+interface Trainee<B extends LabelledBatch> extends Learner<B> {
   dispose(): void;
 }
 

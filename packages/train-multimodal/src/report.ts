@@ -5,7 +5,7 @@ import type { EpochRecord } from "@emotion-service/core/model/trainClassifier";
 import type { DataFacts } from "./chooseRows.ts";
 
 /** Before and after the scores are divided by the temperature. */
-export interface BeforeAfter<T> {
+interface BeforeAfter<T> {
   readonly before: T;
   readonly after: T;
 }

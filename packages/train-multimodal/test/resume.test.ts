@@ -138,7 +138,11 @@ describe("--repeats", () => {
       folder,
       ...args,
       "7",
-      ...["--repeats", "3", "--save_dir", "stopped", "--resume"],
+      "--repeats",
+      "3",
+      "--save_dir",
+      "stopped",
+      "--resume",
     );
     expect((JSON.parse(resumed.stdout) as Report).repeats).toEqual(all.repeats);
   });
