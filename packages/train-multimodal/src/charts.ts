@@ -60,9 +60,9 @@ function lossCurves({ history, best_epoch: epoch }: WrittenReport): Omit<Figure,
     caption: `Loss of the training and the validation rows by epoch; the best epoch is ${epoch}.`,
     chart: learningCurves(
       "Loss by epoch",
-      "cross entropy, nats (train: class-weighted)",
+      "cross entropy, nats",
       [
-        { name: "train", values: history.map(({ train_loss }) => train_loss) },
+        { name: "train (class-weighted)", values: history.map(({ train_loss }) => train_loss) },
         { name: "validation", values: history.map(({ val_loss }) => val_loss) },
       ],
       { epoch, by: "validation macro recall" },
@@ -74,8 +74,8 @@ function recallCurve({ history, best_epoch: epoch }: WrittenReport): Omit<Figure
   return {
     caption: `Accuracy and macro recall of the validation rows by epoch; the best epoch is ${epoch}.`,
     chart: learningCurves(
-      "Validation by epoch",
-      "share of the validation rows, [0, 1]",
+      "Validation rows by epoch",
+      "share of the rows",
       [
         { name: "macro recall", values: history.map(({ val_uar }) => val_uar) },
         { name: "accuracy", values: history.map(({ val_accuracy }) => val_accuracy) },

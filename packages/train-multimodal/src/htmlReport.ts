@@ -91,8 +91,9 @@ function repeatsSection({ repeats, test }: WrittenReport): string {
     [accuracy, uar, macro_f1].map(spread);
   const rows: Cell[][] = [["validation", ...cells(repeats.val)]];
   if (repeats.test !== null) rows.push(["test", ...cells(repeats.test)]);
+  // "both" is a row already.
   for (const [name, of] of Object.entries(repeats.conditions))
-    rows.push([`${set}, ${CONDITION_NAMES[name] ?? name}`, ...cells(of)]);
+    if (name !== "both") rows.push([`${set}, ${CONDITION_NAMES[name] ?? name}`, ...cells(of)]);
   const bySeed = repeats.seeds.map((seed, i) => [
     `seed ${seed}`,
     repeats.best_epochs[i] ?? "",

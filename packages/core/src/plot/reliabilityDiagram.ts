@@ -20,7 +20,7 @@ export function reliabilityDiagram(title: string, panels: readonly ReliabilityPa
   return {
     title: {
       text: title,
-      subtitle: "blue: accuracy by confidence; orange: more confident than right, light blue: less",
+      subtitle: "orange: surer than right; light blue: less sure",
     },
     hconcat: panels.map(({ name, calibration }) => ({
       vconcat: [accuracyPanel(name, calibration), sharePanel(calibration)],
