@@ -57,12 +57,12 @@ function reliability(report: WrittenReport): Omit<Figure, "name"> {
 
 function lossCurves({ history, best_epoch: epoch }: WrittenReport): Omit<Figure, "name"> {
   return {
-    caption: `Loss of the training and the validation rows by epoch; the best epoch is ${epoch}.`,
+    caption: `Loss of the training rows (class-weighted) and of the validation rows by epoch; the best epoch is ${epoch}.`,
     chart: learningCurves(
       "Loss by epoch",
       "cross entropy, nats",
       [
-        { name: "train (class-weighted)", values: history.map(({ train_loss }) => train_loss) },
+        { name: "train", values: history.map(({ train_loss }) => train_loss) },
         { name: "validation", values: history.map(({ val_loss }) => val_loss) },
       ],
       { epoch, by: "validation macro recall" },
