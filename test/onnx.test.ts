@@ -77,7 +77,7 @@ describe.skipIf(python === undefined)("Python's onnx takes, and its onnxruntime 
       name: "test",
       outputs: [
         { name: "values", layer: graph.output },
-        { name: "shares", layer: graph.output, softmax: true },
+        { name: "shares", layer: graph.output, softmax: { temperature: 1 } },
       ],
       metadata: { labels: '["zornig","fröhlich"]' },
       createdBy: "emotion-service",

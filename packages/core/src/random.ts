@@ -1,8 +1,16 @@
+/** A stream of uniform numbers in [0, 1). */
+export interface RandomStream {
+  (): number;
+  /** Where the stream stands, four whole numbers of 32 bits: {@link continueRandom} goes on from there. */
+  state(): RandomState;
+}
+export type RandomState = readonly [number, number, number, number];
+
 /**
  * A seeded stream of uniform numbers in [0, 1): the 32-bit generator "sfc32" of PractRand (C. Doty-Humphrey),
  * seeded through splitmix32. Same seed, same stream, on every machine.
  */
-export function createRandom(seed: number): () => number {
+export function createRandom(seed: number): RandomStream {
   let state = seed >>> 0;
   const split = (): number => {
     state = (state + 0x9e3779b9) | 0;
@@ -12,10 +20,14 @@ export function createRandom(seed: number): () => number {
     z = Math.imul(z, 0x735a2d97);
     return (z ^ (z >>> 15)) | 0;
   };
-  let a = split();
-  let b = split();
-  let c = split();
-  let counter = 1;
+  const next = continueRandom([split(), split(), split(), 1]);
+  for (let i = 0; i < 12; i += 1) next();
+  return next;
+}
+
+/** The stream that goes on where another stood. */
+export function continueRandom(from: RandomState): RandomStream {
+  let [a, b, c, counter] = from;
   const next = (): number => {
     const t = (((a + b) | 0) + counter) | 0;
     counter = (counter + 1) | 0;
@@ -25,8 +37,7 @@ export function createRandom(seed: number): () => number {
     c = (c + t) | 0;
     return (t >>> 0) / 4294967296;
   };
-  for (let i = 0; i < 12; i += 1) next();
-  return next;
+  return Object.assign(next, { state: (): RandomState => [a, b, c, counter] });
 }
 
 /** 0, 1, …, count − 1. */

@@ -4,7 +4,10 @@ import { stableJson } from "@emotion-service/core/hdf5/encoder";
 import { findDataset, readH5 } from "@emotion-service/core/hdf5/file";
 import { readPreprocessedAudio } from "@emotion-service/core/hdf5/preprocessedAudio";
 import { EMOTIONS, factsOf } from "@emotion-service/core/labels";
-import { writeAudioCheckpoint } from "@emotion-service/core/model/audioCheckpoint";
+import {
+  readAudioCheckpoint,
+  writeAudioCheckpoint,
+} from "@emotion-service/core/model/audioCheckpoint";
 import { createAudioCnn, initialAudioCnn } from "@emotion-service/core/model/audioCnn";
 import {
   type ClipBatch,
@@ -14,11 +17,13 @@ import {
   withoutPadding,
 } from "@emotion-service/core/model/clips";
 import type { RowSource } from "@emotion-service/core/model/rowSource";
+import { createRandom, normal } from "@emotion-service/core/random";
 import {
   type Choice,
   type ChooseOptions,
   type RowIndex,
   chooseSets,
+  dataFacts,
   noUsableRow,
   tellLeftOut,
 } from "./chooseRows.ts";
@@ -41,15 +46,22 @@ export function holdsClips(path: string, flag: string): Promise<boolean> {
   );
 }
 
+interface ClipsOptions extends ChooseOptions {
+  /** Bytes of values beyond which it is told that clips are held in memory all the same. */
+  readonly memoryBytes: number;
+}
+
 /** Log-mel clips, and the audio_cnn that learns from them. */
-export async function planAudioCnn(options: ChooseOptions): Promise<Plan<ClipBatch>> {
-  const { train, val, test, classes } = await chooseSets(options, {
-    read: (path, flag) => readClips(path, flag, options),
+export async function planAudioCnn(options: ClipsOptions): Promise<Plan<ClipBatch>> {
+  const count = createMemoryNotice(options);
+  const choices = await chooseSets(options, {
+    read: (path, flag) => readClips(path, flag, options, count),
     requireSame: requireSameFeatures,
   });
+  const { train, val, test, classes } = choices;
   const { config, clips } = train.index;
   const shape = { mels: config.n_mels, classes: classes.length };
-  const statistics = bandStatistics(clips, train.rows);
+  const bands = bandStatistics(clips, train.rows);
   const sourceOf = ({ index, rows }: Choice<ClipFile>): RowSource<ClipBatch> => {
     const classIds = new Int32Array(index.rows).fill(-1);
     for (const row of rows) classIds[row] = classes.indexOf(EMOTIONS[index.emotions[row] ?? 0]!);
@@ -62,10 +74,41 @@ export async function planAudioCnn(options: ChooseOptions): Promise<Plan<ClipBat
     train: sourceOf(train),
     val: sourceOf(val),
     test: test && sourceOf(test),
-    initialWeights: (random) => initialAudioCnn(shape, statistics, random),
+    data: dataFacts(choices),
+    inputs: { features: config },
+    rowOrder: "in memory",
+    ownSettings: {},
+    statistics: new Map(
+      Object.entries(bands).map(([name, data]) => [`audio.${name}`, { shape: [shape.mels], data }]),
+    ),
+    initialWeights: (random) => initialAudioCnn(shape, bands, random),
     create: (tf, weights) => createAudioCnn(tf, shape, weights),
     write: (folder, saved) => writeAudioCheckpoint(folder, { classes, features: config, ...saved }),
-    conditions: {},
+    read: (folder) => readAudioCheckpoint(folder, "--save_dir"),
+    conditions: (seed) => ({ noise: { alter: noiseOf(bands.deviation, createRandom(seed)) } }),
+  };
+}
+
+/** Adds to each cell of a clip normal noise of its band's deviation over the training clips, dB: as much noise as signal. */
+function noiseOf(deviation: Float32Array, random: () => number): (batch: ClipBatch) => void {
+  return ({ mels, values, mask }) => {
+    for (const [frame, within] of mask.entries())
+      if (within === 1)
+        for (let m = 0; m < mels; m += 1)
+          values[frame * mels + m] =
+            (values[frame * mels + m] ?? 0) + (deviation[m] ?? 0) * normal(random);
+  };
+}
+
+/** Counts the bytes that are held, and tells once, as soon as they are more than --memory says. */
+function createMemoryNotice({ memoryBytes, onNotice }: ClipsOptions) {
+  let held = 0;
+  return (path: string, bytes: number): void => {
+    if (held <= memoryBytes && held + bytes > memoryBytes)
+      onNotice(
+        `${path}: clips are all held in memory, more than --memory ${memoryBytes / 2 ** 20} MiB of them`,
+      );
+    held += bytes;
   };
 }
 
@@ -111,6 +154,7 @@ async function readClips(
   path: string,
   flag: string,
   { onNotice, signal }: ChooseOptions,
+  count: (path: string, bytes: number) => void,
 ): Promise<Choice<ClipFile>> {
   let silents = 0;
   const file = await readPreprocessedAudio(path, flag, ({ config, paths }, rows) => {
@@ -124,7 +168,9 @@ async function readClips(
       emotions[frames.length] = silent
         ? -1
         : EMOTIONS.findIndex((emotion) => emotion === row.label);
-      frames.push(withoutPadding(row.features, row.frames, config.n_mels));
+      const clip = withoutPadding(row.features, row.frames, config.n_mels);
+      count(path, clip.byteLength);
+      frames.push(clip);
     }
     const speakers = paths.map((name) => factsOf(name).speaker ?? name);
     const groupNames = [...new Set(speakers)];

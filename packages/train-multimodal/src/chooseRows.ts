@@ -41,6 +41,45 @@ export interface Choices<I extends RowIndex = PairedIndex> {
   readonly classes: readonly string[];
 }
 
+/** What a report says of a set. */
+export interface SetFacts {
+  readonly file: string;
+  /** A part of the training file's rows, where no validation file was named. */
+  readonly held_out: boolean;
+  readonly rows: number;
+  readonly speakers: number;
+  /** Rows of each class. */
+  readonly classes: Readonly<Record<string, number>>;
+}
+
+export interface DataFacts {
+  readonly train: SetFacts;
+  readonly val: SetFacts;
+  readonly test: SetFacts | null;
+}
+
+export function dataFacts<I extends RowIndex>(sets: Choices<I>): DataFacts {
+  const factsOfSet = (choice: Choice<I>, heldOut = false): SetFacts => {
+    const counts = Object.fromEntries(sets.classes.map((name) => [name, 0]));
+    for (const row of choice.rows) {
+      const emotion = emotionOf(choice.index, row);
+      counts[emotion] = (counts[emotion] ?? 0) + 1;
+    }
+    return {
+      file: choice.index.path,
+      held_out: heldOut,
+      rows: choice.rows.length,
+      speakers: speakersOf(choice).size,
+      classes: counts,
+    };
+  };
+  return {
+    train: factsOfSet(sets.train),
+    val: factsOfSet(sets.val, sets.val.index === sets.train.index),
+    test: sets.test === undefined ? null : factsOfSet(sets.test),
+  };
+}
+
 /** Chooses the rows of pairs that can be used, by all but their values, and sees that all sets were made with the same encoders. */
 export function chooseRows(options: ChooseOptions): Promise<Choices> {
   return chooseSets(options, {

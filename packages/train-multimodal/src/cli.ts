@@ -55,6 +55,19 @@ export function createProgram(io: CliIo) {
         integerIn(0, 2 ** 32 - 1),
       ),
     )
+    .addOption(
+      numberOption(
+        "--repeats <k>",
+        "trainings, by the seeds from --seed on: their mean and deviation are reported",
+        1,
+        integerIn(1, 1000),
+      ),
+    )
+    .option(
+      "--resume",
+      "go on with the training that --save_dir holds, as if it had never stopped: the same weights",
+      false,
+    )
     .option(
       "--prefetch",
       "read ahead of the training, in --workers threads, where rows stay in their file",
@@ -63,7 +76,7 @@ export function createProgram(io: CliIo) {
     .addOption(
       numberOption(
         "--memory <MiB>",
-        "values that are held in memory; a file of more is read along the way, in each epoch",
+        "values that are held in memory; a file of pairs that has more is read along the way, in each epoch",
         512,
         integerIn(1),
       ),
@@ -175,6 +188,8 @@ export function createProgram(io: CliIo) {
           seed: flags.seed,
         },
         modalityDropout: flags.modality_dropout,
+        repeats: flags.repeats,
+        resume: flags.resume,
         onNotice: (line) => {
           if (!flags.quiet) io.stderr.write(`${line}\n`);
         },

@@ -1,5 +1,5 @@
-import type { EncoderInfo } from "@emotion-service/core/hdf5/encoder";
-import { writeCheckpoint } from "@emotion-service/core/model/checkpoint";
+import { type EncoderInfo, encoderToJson } from "@emotion-service/core/hdf5/encoder";
+import { readCheckpoint, writeCheckpoint } from "@emotion-service/core/model/checkpoint";
 import {
   type FusionShape,
   MODALITIES,
@@ -10,6 +10,7 @@ import {
 import { type Weights, initialWeights } from "@emotion-service/core/model/graph";
 import type { Batch } from "@emotion-service/core/model/rowSource";
 import { fusionLearner, under } from "@emotion-service/core/model/fusionLearner";
+import { createRandom, normal } from "@emotion-service/core/random";
 import type { Plan } from "./plan.ts";
 import { type ReadOptions, readSets } from "./readSets.ts";
 
@@ -19,6 +20,7 @@ export async function planFusion(
   modalityDropout: number,
 ): Promise<Plan<Batch>> {
   const { inputs, ...sets } = await readSets(options);
+  const encoderFacts: Record<string, unknown> = {};
   const statistics: Weights = new Map();
   const encoders: Partial<Record<Modality, EncoderInfo>> = {};
   for (const modality of MODALITIES) {
@@ -28,6 +30,7 @@ export async function planFusion(
     statistics.set(`${modality}.mean`, { shape: [mean.length], data: mean });
     statistics.set(`${modality}.deviation`, { shape: [deviation.length], data: deviation });
     encoders[modality] = input.encoder;
+    encoderFacts[modality] = encoderToJson(input.encoder);
   }
   const shape: FusionShape = {
     image: encoders.image?.dim ?? 0,
@@ -36,9 +39,13 @@ export async function planFusion(
   };
   const { classes, matchBy } = sets;
   const hasBoth = shape.image > 0 && shape.audio > 0;
+  const ownSettings = { modalityDropout, modalities: options.modalities };
   return {
     ...sets,
     modalities: MODALITIES.filter((name) => shape[name] > 0),
+    inputs: encoderFacts,
+    ownSettings,
+    statistics,
     initialWeights: (random) =>
       new Map([...initialWeights(fusionGraph(shape), random), ...statistics]),
     create: (tf, weights) => {
@@ -51,15 +58,28 @@ export async function planFusion(
         encoders,
         matchBy,
         ...saved,
-        settings: { ...settings, modalityDropout, modalities: options.modalities },
+        settings: { ...settings, ...ownSettings },
       }),
-    // Both modalities, and each alone.
-    conditions: hasBoth
-      ? {
-          both: {},
-          image_only: under({ hide: "audio", having: "image" }),
-          audio_only: under({ hide: "image", having: "audio" }),
-        }
-      : {},
+    read: (folder) => readCheckpoint(folder, "--save_dir"),
+    conditions: (seed) => ({
+      ...(hasBoth && {
+        both: {},
+        image_only: under({ hide: "audio", having: "image" }),
+        audio_only: under({ hide: "image", having: "audio" }),
+      }),
+      noise: { alter: noiseOf(statistics, createRandom(seed)) },
+    }),
+  };
+}
+
+/** Adds to each value normal noise of the deviation that it has over the training rows: as much noise as signal (0 dB). */
+function noiseOf(statistics: Weights, random: () => number): (batch: Batch) => void {
+  return ({ parts }) => {
+    for (const modality of MODALITIES) {
+      const values = parts[modality]?.values ?? new Float32Array();
+      const deviation = statistics.get(`${modality}.deviation`)?.data ?? new Float32Array();
+      for (let i = 0; i < values.length; i += 1)
+        values[i] = (values[i] ?? 0) + (deviation[i % deviation.length] ?? 0) * normal(random);
+    }
   };
 }

@@ -3,7 +3,13 @@ import { EMOTIONS } from "@emotion-service/core/labels";
 import { BUFFER_BYTES, planMixing, requestOf } from "@emotion-service/core/model/mixing";
 import { type RowSource, rowsInMemory } from "@emotion-service/core/model/rowSource";
 import { rowsFromFile } from "@emotion-service/core/model/rowsFromFile";
-import { type Choice, type ChooseOptions, chooseRows } from "./chooseRows.ts";
+import {
+  type Choice,
+  type ChooseOptions,
+  type DataFacts,
+  chooseRows,
+  dataFacts,
+} from "./chooseRows.ts";
 import { type LoadOptions, type LoadedFile, passThrough, readWhole } from "./loadFile.ts";
 
 export interface ReadOptions extends ChooseOptions, LoadOptions {
@@ -20,11 +26,15 @@ export interface Sets {
   /** Of the training rows, by modality. */
   readonly inputs: LoadedFile["inputs"];
   readonly matchBy: string;
+  readonly data: DataFacts;
+  /** By what the training rows' order depends on beside the seed. */
+  readonly rowOrder: string;
 }
 
 /** Chooses the rows of the sets, reads what fits in memory, and goes once through all values. */
 export async function readSets(options: ReadOptions): Promise<Sets> {
-  const { train, val, test, classes } = await chooseRows(options);
+  const choices = await chooseRows(options);
+  const { train, val, test, classes } = choices;
   let room = options.memoryBytes;
   const load = async (choice: Choice): Promise<LoadedFile> => {
     const bytes = choice.index.rows * rowBytes(requestOf(choice.index, options.modalities));
@@ -46,7 +56,14 @@ export async function readSets(options: ReadOptions): Promise<Sets> {
     classes,
     inputs: trainFile.inputs,
     matchBy: train.index.matchBy,
+    data: dataFacts(choices),
+    rowOrder: trainFile.values === undefined ? orderFromFile(train, options) : "in memory",
   };
+}
+
+function orderFromFile({ index }: Choice, options: ReadOptions): string {
+  const { blockRows, bufferRows } = planMixing(index, options.modalities, bufferBytes(options));
+  return `from the file by --memory, blocks of ${blockRows} rows through a buffer of ${bufferRows}`;
 }
 
 function sourceOf(

@@ -3,10 +3,10 @@ import { join } from "node:path";
 import { writeCsv } from "@emotion-service/core/files/manifest";
 import type { Outputs } from "@emotion-service/core/files/outputs";
 import type { EpochRecord } from "@emotion-service/core/model/trainClassifier";
-import { confusionMatrix } from "@emotion-service/core/plot/confusionMatrix";
-import { learningCurves } from "@emotion-service/core/plot/learningCurves";
-import { type ChartSpec, renderPng } from "@emotion-service/core/plot/render";
-import type { TrainReport } from "./report.ts";
+import { pngOfSvg, renderSvg } from "@emotion-service/core/plot/render";
+import { FIGURES, figuresOf } from "./charts.ts";
+import { type Drawing, htmlReport } from "./htmlReport.ts";
+import type { WrittenReport } from "./report.ts";
 
 const HISTORY_COLUMNS = [
   "epoch",
@@ -18,52 +18,40 @@ const HISTORY_COLUMNS = [
 ] as const;
 
 const REPORTS = {
+  page: "report.html",
   metrics: "metrics.json",
   history: "history.csv",
-  curves: "learning_curves.png",
-  confusion: "confusion_matrix.png",
 } as const;
 
 /** Removes the reports of an earlier training, so that they never stand beside the checkpoints of another. */
 export function removeReports(saveDir: string): void {
-  for (const name of Object.values(REPORTS)) rmSync(join(saveDir, name), { force: true });
+  const plots = FIGURES.flatMap((name) => [`${name}.png`, `${name}.svg`]);
+  for (const name of [...Object.values(REPORTS), ...plots])
+    rmSync(join(saveDir, name), { force: true });
 }
 
-/** Writes metrics.json, history.csv and the plots into `saveDir`; returns their paths. */
+/** Writes report.html, metrics.json, history.csv and the plots into `saveDir`; returns their paths. */
 export async function writeReports(
   saveDir: string,
-  report: Omit<TrainReport, "median_epoch_seconds">,
+  report: WrittenReport,
   outputs: Outputs,
 ): Promise<string[]> {
   const files: string[] = [];
-  const stage = (name: string): string => {
+  const write = (name: string, content: string | Uint8Array): void => {
     files.push(join(saveDir, name));
-    return outputs.stage(join(saveDir, name));
+    writeFileSync(outputs.stage(join(saveDir, name)), content);
   };
+  const drawings: Drawing[] = [];
+  for (const { name, caption, chart } of figuresOf(report))
+    drawings.push({ name, caption, svg: await renderSvg(chart) });
+  write(REPORTS.page, htmlReport(report, drawings));
   const { history, files: _, ...metrics } = report;
-  writeFileSync(stage(REPORTS.metrics), `${JSON.stringify(metrics, null, 2)}\n`);
-  writeCsv<EpochRecord>(stage(REPORTS.history), HISTORY_COLUMNS, history);
-  const measured = report.test ?? report.val;
-  const set = report.test === null ? "validation" : "test";
-  const charts: [name: string, chart: ChartSpec][] = [
-    [REPORTS.curves, curves(report)],
-    [
-      REPORTS.confusion,
-      confusionMatrix(`Confusion on the ${set} rows`, report.classes, measured.confusion),
-    ],
-  ];
-  for (const [name, chart] of charts) writeFileSync(stage(name), await renderPng(chart));
+  write(REPORTS.metrics, `${JSON.stringify(metrics, null, 2)}\n`);
+  files.push(join(saveDir, REPORTS.history));
+  writeCsv<EpochRecord>(outputs.stage(join(saveDir, REPORTS.history)), HISTORY_COLUMNS, history);
+  for (const { name, svg } of drawings) {
+    write(`${name}.svg`, svg);
+    write(`${name}.png`, await pngOfSvg(svg));
+  }
   return files;
-}
-
-function curves({ history, best_epoch }: Pick<TrainReport, "history" | "best_epoch">): ChartSpec {
-  return learningCurves(
-    "Loss by epoch",
-    "cross entropy, nats (train: class-weighted)",
-    [
-      { name: "train", values: history.map(({ train_loss }) => train_loss) },
-      { name: "validation", values: history.map(({ val_loss }) => val_loss) },
-    ],
-    { epoch: best_epoch, by: "validation macro recall" },
-  );
 }

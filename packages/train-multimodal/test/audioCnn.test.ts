@@ -1,60 +1,16 @@
 import { join } from "node:path";
-import { DEFAULT_LOG_MEL, type LogMelConfig } from "@emotion-service/core/audio/logMelConfig";
-import { createFeatureWriter } from "@emotion-service/core/hdf5/preprocessedAudioWriter";
 import { readAudioCheckpoint } from "@emotion-service/core/model/audioCheckpoint";
 import { AUDIO_FRAMES, AUDIO_MASK, createAudioCnn } from "@emotion-service/core/model/audioCnn";
 import { loadTensorFlow } from "@emotion-service/core/model/backend";
-import { probabilitiesOf } from "@emotion-service/core/model/trainClassifier";
+import { softmaxRows } from "@emotion-service/core/model/softmax";
+import { scoresOf } from "@emotion-service/core/model/trainClassifier";
 import { createSession, loadOnnxRuntime } from "@emotion-service/core/onnx/session";
-import { createRandom, normal } from "@emotion-service/core/random";
+import { createRandom } from "@emotion-service/core/random";
 import { describe, expect, it } from "vitest";
 import { namesIn, runCommand, temporaryFolder } from "../../../test/command.ts";
 import { runInProcess } from "../../../test/inProcess.ts";
 import { createProgram } from "../src/cli.ts";
-
-const MELS = 16;
-const LABELS = ["angry", "happy", "sad"];
-const FEATURES: LogMelConfig = { ...DEFAULT_LOG_MEL, n_mels: MELS, fixed_duration: 0 };
-
-interface ClipsOptions {
-  readonly rows?: number;
-  readonly firstSpeaker?: number;
-  readonly config?: LogMelConfig;
-  readonly labels?: readonly string[];
-  /** The number of a clip in which every sample is zero. */
-  readonly silentRow?: number;
-}
-
-/** Writes clips of 20 to 35 frames, whose emotion is which third of the bands is loud. */
-async function writeClips(
-  path: string,
-  {
-    rows = 72,
-    firstSpeaker = 1001,
-    config = FEATURES,
-    labels = LABELS,
-    silentRow,
-  }: ClipsOptions = {},
-): Promise<string> {
-  const random = createRandom(firstSpeaker);
-  const mels = config.n_mels;
-  const writer = await createFeatureWriter(path, { config, batchRows: 16, compression: "none" });
-  for (let row = 0; row < rows; row += 1) {
-    const frames = 20 + (row % 16);
-    const label = labels[row % labels.length] ?? "";
-    const loud = row % labels.length;
-    const features = Float32Array.from({ length: mels * frames }, (_, at) => {
-      const third = Math.floor((3 * Math.floor(at / frames)) / mels);
-      return (third === loud ? -10 : -40) + 4 * normal(random);
-    });
-    if (row === silentRow) features.fill(0);
-    const speaker = firstSpeaker + Math.floor(row / 12);
-    writer.add({ features, frames, label, path: `${row}/${speaker}_IEO_ANG_XX.wav` });
-  }
-  writer.finish({ audioDir: "clips", errors: 0 });
-  writer.close();
-  return path;
-}
+import { type ClipsOptions, FEATURES, LABELS, MELS, writeClips } from "./clips.ts";
 
 describe("train-multimodal --modalities audio on log-mel clips", () => {
   it("trains audio_cnn, whose checkpoint gives the same in TensorFlow.js and in ONNX Runtime", async () => {
@@ -73,7 +29,7 @@ describe("train-multimodal --modalities audio on log-mel clips", () => {
       train: { rows: 48 },
       val: { rows: 24 },
       test: { rows: 23 },
-      conditions: {},
+      conditions: { noise: { rows: 23 } },
     });
     expect(report.test.uar).toBeGreaterThan(0.8);
     expect(namesIn(join(folder, "saved_models"))).toContain("confusion_matrix.png");
@@ -88,7 +44,7 @@ describe("train-multimodal --modalities audio on log-mel clips", () => {
     const values = Float32Array.from({ length: rows * frames * MELS }, () => -40 * random());
     const mask = Float32Array.from({ length: rows * frames }, (_, at) => Number(at < 50)); // the second clip: 17 frames
     const batch = { rows, frames, mels: MELS, values, mask, classIds: new Int32Array(rows) };
-    const expected = probabilitiesOf(tf, model, batch);
+    const expected = softmaxRows(scoresOf(tf, model, batch), 3, checkpoint.temperature);
     model.dispose();
 
     const runtime = loadOnnxRuntime();
@@ -123,6 +79,15 @@ describe("train-multimodal --modalities audio on log-mel clips", () => {
     expect(await weightsOf("b", "7")).toEqual(first);
     expect(await weightsOf("c", "8")).not.toEqual(first);
   });
+});
+
+it("clips of more than --memory are held all the same, and that is told once", async () => {
+  const folder = temporaryFolder();
+  const config = { ...FEATURES, n_mels: 64 };
+  await writeClips(join(folder, "train.h5"), { rows: 200, config, labels: ["sad"] }); // 1.3 MiB
+  const args = ["--train_h5", "train.h5", "--modalities", "audio", "--memory", "1"];
+  const { stderr } = await runInProcess(createProgram, args, { cwd: folder });
+  expect(stderr.match(/clips are all held in memory, more than --memory 1 MiB/g)).toHaveLength(1);
 });
 
 describe("log-mel clips that cannot be trained on", () => {

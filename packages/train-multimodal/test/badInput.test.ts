@@ -183,13 +183,19 @@ describe("Ctrl-C", () => {
       killOn: /^epoch 2\//m,
     });
     expect(result).toMatchObject({ exitCode: 130, stdout: "" });
-    expect(result.stderr).toMatch(/train-multimodal: stopped before the end\n$/);
     const epochs = result.stderr.match(/^epoch /gm)?.length ?? 0;
     expect(epochs).toBeGreaterThanOrEqual(2);
+    expect(result.stderr).toMatch(
+      new RegExp(
+        `train-multimodal: stopped after epoch ${epochs}, which is saved\n  hint: .* --resume goes on from there\n$`,
+      ),
+    );
     const saved = join(folder, "saved_models");
     expect(namesIn(saved)).toEqual(["multimodal_best", "multimodal_last"]);
-    for (const name of namesIn(saved))
-      expect(namesIn(join(saved, name))).toEqual(["model.json", "model.onnx", "weights.bin"]);
+    const model = ["model.json", "model.onnx", "weights.bin"];
+    const state = ["training_state.bin", "training_state.json"];
+    expect(namesIn(join(saved, "multimodal_best"))).toEqual(model);
+    expect(namesIn(join(saved, "multimodal_last"))).toEqual([...model, ...state].sort());
     expect(readCheckpoint(join(saved, "multimodal_last"), "").epoch).toBe(epochs);
     expect(readCheckpoint(join(saved, "multimodal_best"), "").epoch).toBeLessThanOrEqual(epochs);
   });

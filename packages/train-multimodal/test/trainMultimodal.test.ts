@@ -5,15 +5,23 @@ import { describe, expect, it } from "vitest";
 import { namesIn, runCommand, temporaryFolder } from "../../../test/command.ts";
 import { EMOTIONS, writePairs, writePythonPairs } from "./fixture.ts";
 
+const PLOTS = [
+  "conditions",
+  "confusion_matrix",
+  "learning_curves",
+  "recall_curve",
+  "reliability_diagram",
+];
 const OUTPUTS = [
-  "confusion_matrix.png",
+  ...PLOTS.flatMap((name) => [`${name}.png`, `${name}.svg`]),
   "history.csv",
-  "learning_curves.png",
   "metrics.json",
   "multimodal_best",
   "multimodal_last",
-];
+  "report.html",
+].sort();
 const CHECKPOINT = ["model.json", "model.onnx", "weights.bin"];
+const STATE = ["training_state.bin", "training_state.json"];
 const FEW = ["--epochs", "5", "--batch_size", "16", "--json"];
 
 interface Metrics {
@@ -33,6 +41,11 @@ interface Report {
   readonly val: Metrics;
   readonly test: Metrics | null;
   readonly conditions: Record<string, Metrics>;
+  readonly calibration: {
+    readonly temperature: number;
+    readonly val: { readonly nll: { readonly before: number; readonly after: number } };
+    readonly test: object | null;
+  };
   readonly history: { val_uar: number; val_loss: number }[];
   readonly files: string[];
 }
@@ -54,8 +67,8 @@ describe("train-multimodal", () => {
     const { report, stderr } = await train(folder, ...files, "--save-dir", "out");
     const out = join(folder, "out");
     expect(namesIn(out)).toEqual(OUTPUTS);
-    for (const name of ["multimodal_best", "multimodal_last"])
-      expect(namesIn(join(out, name))).toEqual(CHECKPOINT);
+    expect(namesIn(join(out, "multimodal_best"))).toEqual(CHECKPOINT);
+    expect(namesIn(join(out, "multimodal_last"))).toEqual([...CHECKPOINT, ...STATE].sort());
 
     expect(report).toMatchObject({
       classes: EMOTIONS,
@@ -80,7 +93,7 @@ describe("train-multimodal", () => {
     // Each modality knows half of the class: 0.5 alone.
     expect(report.test!.uar).toBeGreaterThan(0.8);
     expect(report.conditions["both"]).toEqual(report.test);
-    for (const alone of ["image_only", "audio_only"])
+    for (const alone of ["image_only", "audio_only", "noise"])
       expect(report.conditions[alone]!.uar).toBeLessThan(report.test!.uar);
     expect(stderr).toContain("epoch 5/5");
     expect(stderr).not.toContain("speakers are in the training rows too");
@@ -98,7 +111,12 @@ describe("train-multimodal", () => {
       classes: EMOTIONS,
       encoders: { image: { model: "face", dim: 6 }, audio: { model: "audio_stats", dim: 5 } },
       metrics: { val_uar: Math.max(...history.map(({ val_uar }) => val_uar)) },
+      temperature: report.calibration.temperature,
     });
+    // On the rows that it was fitted on, no other temperature makes the truth more likely, 1 included.
+    const { nll } = report.calibration.val;
+    expect(nll.after).toBeLessThanOrEqual(nll.before);
+    expect(report.calibration.test).not.toBeNull();
     expect(readCheckpoint(join(out, "multimodal_last"), "").epoch).toBe(5);
   });
 
@@ -122,7 +140,8 @@ describe("train-multimodal", () => {
     const folder = temporaryFolder();
     await writePairs(folder, "train.h5");
     const { report } = await train(folder, "--train_h5", "train.h5", "--modalities", modality);
-    expect(report).toMatchObject({ modalities: [modality], conditions: {}, test: null });
+    expect(report).toMatchObject({ modalities: [modality], test: null });
+    expect(Object.keys(report.conditions)).toEqual(["noise"]);
     expect(report.val.uar).toBeLessThan(0.7); // it knows half of the class
     const best = readCheckpoint(join(folder, "saved_models", "multimodal_best"), "");
     expect(Object.keys(best.encoders)).toEqual([modality]);
@@ -165,7 +184,10 @@ describe("train-multimodal", () => {
     const result = await runCommand("train-multimodal", args, { cwd: folder });
     expect(result.exitCode).toBe(0);
     expect(result.stdout).toContain("best epoch 1 of 1");
-    expect(result.stdout).toContain("the face and the voice of a row are of different people");
+    const warning = "the face and the voice of a row are of different people";
+    expect(result.stdout).toContain(warning);
+    const page = readFileSync(join(folder, "saved_models", "report.html"), "utf8");
+    expect(page).toContain(warning);
     expect(result.stderr).toContain("train.h5: 8 of 8 speakers are in the training rows too");
   });
 

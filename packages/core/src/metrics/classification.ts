@@ -12,6 +12,10 @@ export interface ClassificationMetrics {
   readonly macro_f1: number;
   /** class → share of its rows predicted right; null where the class does not occur */
   readonly recall: Readonly<Record<string, number | null>>;
+  /** class → share of the rows predicted as it that are of it; null where it is never predicted */
+  readonly precision: Readonly<Record<string, number | null>>;
+  /** class → harmonic mean of both; null where the class neither occurs nor is predicted */
+  readonly f1: Readonly<Record<string, number | null>>;
   /** [true class, predicted class] rows, in the order of the classes */
   readonly confusion: readonly (readonly number[])[];
 }
@@ -37,7 +41,9 @@ export function classificationMetrics(
   const right = classes.map((_, k) => confusion[k]?.[k] ?? 0);
   const occurs = confusion.map((row) => row.reduce((a, b) => a + b, 0));
   const guessed = classes.map((_, k) => confusion.reduce((sum, row) => sum + (row[k] ?? 0), 0));
-  const recalls = right.map((hits, k) => ((occurs[k] ?? 0) > 0 ? hits / (occurs[k] ?? 1) : null));
+  const shares = (of: readonly number[]): (number | null)[] =>
+    right.map((hits, k) => ((of[k] ?? 0) > 0 ? hits / (of[k] ?? 1) : null));
+  const recalls = shares(occurs);
   const f1 = right.map((hits, k) => {
     const total = (occurs[k] ?? 0) + (guessed[k] ?? 0);
     return total > 0 ? (2 * hits) / total : null;
@@ -47,9 +53,18 @@ export function classificationMetrics(
     accuracy: truth.length > 0 ? right.reduce((a, b) => a + b, 0) / truth.length : 0,
     uar: meanOfNumbers(recalls),
     macro_f1: meanOfNumbers(f1),
-    recall: Object.fromEntries(classes.map((name, k) => [name, recalls[k] ?? null])),
+    recall: byClass(classes, recalls),
+    precision: byClass(classes, shares(guessed)),
+    f1: byClass(classes, f1),
     confusion,
   };
+}
+
+function byClass(
+  classes: readonly string[],
+  values: readonly (number | null)[],
+): Record<string, number | null> {
+  return Object.fromEntries(classes.map((name, k) => [name, values[k] ?? null]));
 }
 
 function meanOfNumbers(values: readonly (number | null)[]): number {

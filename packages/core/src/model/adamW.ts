@@ -14,9 +14,24 @@ interface AdamWOptions {
   readonly gradClip: number;
 }
 
+/** The running means of a variable's gradients and of their squares. */
+interface Moments {
+  readonly first: Float32Array;
+  readonly second: Float32Array;
+}
+
+/** What an optimiser keeps from step to step. */
+export interface AdamWState {
+  readonly steps: number;
+  /** By the names of the variables; of a variable that no gradient has moved yet there are none. */
+  readonly moments: ReadonlyMap<string, Moments>;
+}
+
 export interface AdamW {
   /** Moves the variables by their gradients, which go by the same names. */
   step(gradients: NamedTensorMap, learningRate: number): void;
+  /** A copy of what it keeps. */
+  state(): AdamWState;
   dispose(): void;
 }
 
@@ -46,6 +61,8 @@ interface Engine<Taken> {
   /** Σ x² of the gradient */
   sumOfSquares(taken: Taken): number;
   update(taken: Taken, rates: Rates): void;
+  /** A copy of all moments. */
+  moments(): Map<string, Moments>;
   dispose(): void;
 }
 
@@ -53,25 +70,28 @@ interface Engine<Taken> {
  * AdamW as torch.optim.AdamW has it, after clip_grad_norm_.
  * @param host the training kernel, where the backend has one: one pass over the values; else TensorFlow.js composes it of a
  * dozen operations a variable
+ * @param from what another one kept, whose work this one goes on with
  */
 export function createAdamW(
   tf: Tf,
   variables: ReadonlyMap<string, Variable>,
   { weightDecay, gradClip }: AdamWOptions,
   host?: KernelHost,
+  from: AdamWState = { steps: 0, moments: new Map() },
 ): AdamW {
   const settings = { weightDecay, gradClip };
   return host === undefined
-    ? adamWOn(composedEngine(tf), variables, settings)
-    : adamWOn(kernelEngine(host), variables, settings);
+    ? adamWOn(composedEngine(tf, from.moments), variables, settings, from.steps)
+    : adamWOn(kernelEngine(host, from.moments), variables, settings, from.steps);
 }
 
 function adamWOn<Taken>(
   engine: Engine<Taken>,
   variables: ReadonlyMap<string, Variable>,
   { weightDecay, gradClip }: AdamWOptions,
+  stepsBefore: number,
 ): AdamW {
-  let steps = 0;
+  let steps = stepsBefore;
   return {
     step: (gradients, learningRate) => {
       steps += 1;
@@ -90,6 +110,7 @@ function adamWOn<Taken>(
       };
       for (const each of taken) engine.update(each, rates);
     },
+    state: () => ({ steps, moments: engine.moments() }),
     dispose: () => engine.dispose(),
   };
 }
@@ -117,6 +138,7 @@ interface Places {
 
 function kernelEngine(
   host: KernelHost,
+  initial: AdamWState["moments"],
 ): Engine<{ readonly places: Places; readonly gradient: Address }> {
   const known = new Map<string, Places>();
   const placesOf = ({ name, variable }: Entry): Places => {
@@ -125,6 +147,11 @@ function kernelEngine(
     const bytes = 4 * variable.size;
     const values = host.hold(variable);
     const [first, second] = [host.reserve(bytes), host.reserve(bytes)];
+    const before = initial.get(name);
+    if (before !== undefined) {
+      host.floatsAt(first, variable.size).set(before.first);
+      host.floatsAt(second, variable.size).set(before.second);
+    }
     const places = { name, variable, dataId: variable.dataId, values, first, second };
     known.set(name, places);
     return places;
@@ -147,6 +174,15 @@ function kernelEngine(
       host.publish(variable, values);
       places.dataId = variable.dataId;
     },
+    moments: () => {
+      const moments = new Map(initial); // of the variables that are not known yet
+      for (const { name, variable, first, second } of known.values())
+        moments.set(name, {
+          first: host.floatsAt(first, variable.size).slice(),
+          second: host.floatsAt(second, variable.size).slice(),
+        });
+      return moments;
+    },
     dispose: () => {
       for (const { variable, values, first, second } of known.values()) {
         host.letGo(variable, values);
@@ -158,7 +194,7 @@ function kernelEngine(
   };
 }
 
-function composedEngine(tf: Tf): Engine<Entry> {
+function composedEngine(tf: Tf, initial: AdamWState["moments"]): Engine<Entry> {
   const moments = new Map<string, { readonly first: Variable; readonly second: Variable }>();
   return {
     take: (entries) => entries,
@@ -171,8 +207,15 @@ function composedEngine(tf: Tf): Engine<Entry> {
     update: ({ name, variable, gradient }, { clip, decay, size, correction }) => {
       let moment = moments.get(name);
       if (moment === undefined) {
-        const zeros = (): Variable => tf.tidy(() => tf.variable(tf.zerosLike(variable), false));
-        moment = { first: zeros(), second: zeros() };
+        const start = (values: Float32Array | undefined): Variable =>
+          tf.tidy(() =>
+            tf.variable(
+              values === undefined ? tf.zerosLike(variable) : tf.tensor(values, variable.shape),
+              false,
+            ),
+          );
+        const before = initial.get(name);
+        moment = { first: start(before?.first), second: start(before?.second) };
         moments.set(name, moment);
       }
       const { first, second } = moment;
@@ -184,6 +227,13 @@ function composedEngine(tf: Tf): Engine<Entry> {
         const move = tf.div(tf.mul(first, size), root);
         variable.assign(tf.sub(tf.mul(variable, decay), move));
       });
+    },
+    moments: () => {
+      const copy = ({ first, second }: { first: Variable; second: Variable }): Moments => ({
+        first: Float32Array.from(first.dataSync()),
+        second: Float32Array.from(second.dataSync()),
+      });
+      return new Map([...initial, ...[...moments].map(([name, of]) => [name, copy(of)] as const)]);
     },
     dispose: () => {
       for (const { first, second } of moments.values()) tf.dispose([first, second]);

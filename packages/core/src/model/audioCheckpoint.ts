@@ -1,10 +1,16 @@
 import type { LogMelConfig } from "../audio/logMelConfig.ts";
 import { CREATED_BY } from "../hdf5/format.ts";
 import { stableJson } from "../hdf5/encoder.ts";
-import { exportGraph } from "../onnx/exportGraph.ts";
+import { exportGraph, temperatureMetadata } from "../onnx/exportGraph.ts";
 import { AUDIO_EMBEDDING, audioCnnGraph } from "./audioCnn.ts";
 import type { Graph, Weights } from "./graph.ts";
-import { type ModelFacts, readModelFolder, takeWeights, writeModelFolder } from "./modelFolder.ts";
+import {
+  type ModelFacts,
+  readModelFolder,
+  takeWeights,
+  temperatureFrom,
+  writeModelFolder,
+} from "./modelFolder.ts";
 import { hashOfWeights } from "./weightsHash.ts";
 
 /** The kind that its model.json names. */
@@ -17,6 +23,8 @@ export interface AudioCheckpoint {
   /** How the log-mel that it was trained on was made. */
   readonly features: LogMelConfig;
   readonly weights: Weights;
+  /** What scores are divided by before the softmax; 1 where it is not known. */
+  readonly temperature?: number;
   readonly epoch: number;
   readonly settings: Readonly<Record<string, unknown>>;
   readonly metrics: Readonly<Record<string, unknown>>;
@@ -52,7 +60,8 @@ function checkpointFrom(facts: ModelFacts): AudioCheckpoint {
     throw new Error("model.json: features.n_mels must be a whole number");
   const { classes, features, epoch, settings, metrics } = json;
   const weights = takeWeights(facts, graphOf(json));
-  return { classes, features, epoch, settings, metrics, weights };
+  const temperature = temperatureFrom(facts);
+  return { classes, features, temperature, epoch, settings, metrics, weights };
 }
 
 function graphOf({ classes, features }: Pick<AudioCheckpoint, "classes" | "features">): Graph {
@@ -64,12 +73,12 @@ function graphOf({ classes, features }: Pick<AudioCheckpoint, "classes" | "featu
  * `probabilities` and `logits` [batch, classes], `embeddings` [batch, 128].
  */
 function exportAudioCnn(checkpoint: AudioCheckpoint): Uint8Array {
-  const { classes, features, weights } = checkpoint;
+  const { classes, features, weights, temperature = 1 } = checkpoint;
   const graph = graphOf(checkpoint);
   return exportGraph(graph, weights, {
     name: AUDIO_CNN,
     outputs: [
-      { name: "probabilities", layer: graph.output, softmax: true },
+      { name: "probabilities", layer: graph.output, softmax: { temperature } },
       { name: "logits", layer: graph.output },
       { name: "embeddings", layer: AUDIO_EMBEDDING },
     ],
@@ -80,6 +89,7 @@ function exportAudioCnn(checkpoint: AudioCheckpoint): Uint8Array {
       kind: AUDIO_CNN,
       classes: JSON.stringify(classes),
       features: stableJson(features),
+      ...temperatureMetadata(temperature),
       weights_sha256: hashOfWeights(graph, weights),
     },
     createdBy: CREATED_BY,

@@ -13,7 +13,13 @@ import {
   fusionGraph,
 } from "./fusion.ts";
 import type { Weights } from "./graph.ts";
-import { type ModelFacts, readModelFolder, takeWeights, writeModelFolder } from "./modelFolder.ts";
+import {
+  type ModelFacts,
+  readModelFolder,
+  takeWeights,
+  temperatureFrom,
+  writeModelFolder,
+} from "./modelFolder.ts";
 
 /** A trained fusion classifier as it is saved: a folder of model.json, weights.bin and, made of them, model.onnx. */
 export interface Checkpoint {
@@ -25,6 +31,8 @@ export interface Checkpoint {
   readonly units?: FusionUnits;
   /** How the training pairs were matched; "label": of different people. */
   readonly matchBy: string;
+  /** What scores are divided by before the softmax; 1 where it is not known. */
+  readonly temperature?: number;
   readonly epoch: number;
   readonly settings: Readonly<Record<string, unknown>>;
   readonly metrics: Readonly<Record<string, unknown>>;
@@ -35,6 +43,7 @@ interface FusionJson {
   readonly image: EncoderJson | null;
   readonly audio: EncoderJson | null;
   readonly match_by: string;
+  readonly temperature?: number;
   readonly epoch: number;
   readonly settings: Readonly<Record<string, unknown>>;
   readonly metrics: Readonly<Record<string, unknown>>;
@@ -47,6 +56,7 @@ export function writeCheckpoint(folder: string, checkpoint: Checkpoint): void {
     image: checkpoint.encoders.image ? encoderToJson(checkpoint.encoders.image) : null,
     audio: checkpoint.encoders.audio ? encoderToJson(checkpoint.encoders.audio) : null,
     match_by: checkpoint.matchBy,
+    temperature: checkpoint.temperature ?? 1,
     epoch: checkpoint.epoch,
     settings: checkpoint.settings,
     metrics: checkpoint.metrics,
@@ -95,6 +105,7 @@ function checkpointFrom(facts: ModelFacts): Checkpoint {
     encoders,
     weights: takeWeights(facts, fusionGraph(checkpointShape({ classes, encoders }))),
     matchBy: json.match_by,
+    temperature: temperatureFrom(facts),
     epoch: json.epoch,
     settings: json.settings,
     metrics: json.metrics,

@@ -67,7 +67,7 @@ function exportFaceCnn({ classes, weights }: FaceCheckpoint): Uint8Array {
   return exportGraph(graph, weights, {
     name: FACE_CNN,
     outputs: [
-      { name: "probabilities", layer: graph.output, softmax: true },
+      { name: "probabilities", layer: graph.output, softmax: { temperature: 1 } },
       { name: "logits", layer: graph.output },
       { name: "embeddings", layer: FACE_EMBEDDING },
     ],

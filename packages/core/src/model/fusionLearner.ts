@@ -1,7 +1,8 @@
 import type { Tf } from "./backend.ts";
 import { type FusionBatch, type FusionModel, MODALITIES, type Modality } from "./fusion.ts";
 import type { Batch } from "./rowSource.ts";
-import { type EvaluateOptions, type Learner, probabilitiesOf } from "./trainClassifier.ts";
+import { softmaxRows } from "./softmax.ts";
+import { type EvaluateOptions, type Learner, scoresOf } from "./trainClassifier.ts";
 
 /** The model as what learns; a row that has both modalities loses one by the chance `modalityDropout`, [0, 1). */
 export function fusionLearner(tf: Tf, model: FusionModel, modalityDropout: number): Learner<Batch> {
@@ -53,7 +54,13 @@ export function under({ hide, having }: Condition): EvaluateOptions<Batch> {
   };
 }
 
-/** Softmax probabilities of a batch, [B, classes] row-major. */
-export function predictBatch(tf: Tf, model: FusionModel, batch: Batch): Float32Array {
-  return probabilitiesOf(tf, fusionLearner(tf, model, 0), batch);
+/** Softmax probabilities of a batch, the scores divided by a temperature first, [B, classes] row-major. */
+export function predictBatch(
+  tf: Tf,
+  model: FusionModel,
+  batch: Batch,
+  temperature = 1,
+): Float32Array {
+  const scores = scoresOf(tf, fusionLearner(tf, model, 0), batch);
+  return softmaxRows(scores, model.shape.classes, temperature);
 }

@@ -42,6 +42,8 @@ export interface KernelHost {
   /** Zeros that stay until they are released. */
   reserve(bytes: number): Address;
   release(address: Address): void;
+  /** The 32-bit floats at an address, to read or to change; good until the next call of anything. */
+  floatsAt(address: Address, count: number): Float32Array;
   /** The values of a variable, where the kernel may change them; {@link publish} then makes them the variable's, until {@link letGo}. */
   hold(variable: Variable): Address;
   publish(variable: Variable, address: Address): void;
@@ -95,6 +97,7 @@ export function hostInWasm(tf: Tf): KernelHost {
     addressesOf: (tensors) => tensors.map(addressOf),
     reserve,
     release: (address) => wasm.asm.free(address),
+    floatsAt: (address, count) => new Float32Array(wasm.asm.memory.buffer, address, count),
     hold: addressOf, // in place
     publish: nothing,
     letGo: nothing,
@@ -179,6 +182,7 @@ export function hostBeside(tf: Tf): KernelHost {
       return address;
     },
     release: regions.release,
+    floatsAt: (address, count) => new Float32Array(memory.buffer, address, count),
     hold: (variable) => {
       const address = regions.reserve(bytesOf(variable.shape));
       copyIn(variable, address);

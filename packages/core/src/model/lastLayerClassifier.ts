@@ -9,6 +9,7 @@ import { readFaceCheckpoint } from "./faceCheckpoint.ts";
 import { FACE_CLASSES } from "./faceCnn.ts";
 import type { Modality } from "./fusion.ts";
 import type { Weights } from "./graph.ts";
+import { softmaxRows } from "./softmax.ts";
 
 /**
  * An audio_cnn as a classifier of the embeddings that it makes itself.
@@ -39,6 +40,14 @@ export function loadFaceCnnClassifier(folder: string, flag: string, crop: FaceCr
   });
 }
 
+/** What of a checkpoint the last layer needs. */
+interface LastLayerModel {
+  readonly classes: readonly string[];
+  readonly weights: Weights;
+  /** Of its softmax; 1 unless said. */
+  readonly temperature?: number;
+}
+
 /** A network that makes embeddings, whose last layer makes scores of them. */
 interface LastLayer {
   readonly modality: Modality;
@@ -50,7 +59,7 @@ interface LastLayer {
 
 /** That layer, a product of an embedding with as many columns as there are classes, and softmax. What comes before, the encoder runs. */
 function lastLayerClassifier(
-  { classes, weights }: { readonly classes: readonly string[]; readonly weights: Weights },
+  { classes, weights, temperature }: LastLayerModel,
   { modality, info, layer, engine }: LastLayer,
 ): Classifier {
   const kernel = weights.get(`${layer}.kernel`)?.data ?? new Float32Array();
@@ -58,36 +67,28 @@ function lastLayerClassifier(
   return {
     checkpoint: { classes, encoders: { [modality]: info }, matchBy: "" },
     engine,
-    classify: async ({ rows, parts }) =>
-      classProbabilities(kernel, bias, parts[modality]?.values ?? new Float32Array(), rows),
+    classify: async ({ rows, parts }) => {
+      const scores = classScores(kernel, bias, parts[modality]?.values ?? new Float32Array(), rows);
+      return softmaxRows(scores, classes.length, temperature);
+    },
     dispose: () => Promise.resolve(),
   };
 }
 
-/** softmax(embedding · kernel + bias), [rows, classes] */
-function classProbabilities(
+/** embedding · kernel + bias, [rows, classes] */
+function classScores(
   kernel: Float32Array,
   bias: Float32Array,
   embeddings: Float32Array,
   rows: number,
-): Float32Array {
+): Float64Array {
   const classes = bias.length;
   const dim = kernel.length / classes;
-  const probabilities = new Float32Array(rows * classes);
-  for (let row = 0; row < rows; row += 1) {
-    const logits = Float64Array.from(bias, (start, k) => {
-      let sum = start;
-      for (let i = 0; i < dim; i += 1)
-        sum += (embeddings[row * dim + i] ?? NaN) * (kernel[i * classes + k] ?? NaN);
-      return sum;
-    });
-    const largest = Math.max(...logits);
-    const powers = logits.map((logit) => Math.exp(logit - largest));
-    const total = powers.reduce((a, b) => a + b, 0);
-    probabilities.set(
-      powers.map((power) => power / total),
-      row * classes,
-    );
-  }
-  return probabilities;
+  return Float64Array.from({ length: rows * classes }, (_, at) => {
+    const [row, k] = [Math.floor(at / classes), at % classes];
+    let sum = bias[k] ?? NaN;
+    for (let i = 0; i < dim; i += 1)
+      sum += (embeddings[row * dim + i] ?? NaN) * (kernel[i * classes + k] ?? NaN);
+    return sum;
+  });
 }

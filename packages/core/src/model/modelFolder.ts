@@ -120,6 +120,14 @@ export function kindOfModel(folder: string): string | undefined {
   }
 }
 
+/** What a classifier's scores are divided by before the softmax; 1 in a folder of an older version, which does not say. */
+export function temperatureFrom({ json }: ModelFacts): number {
+  const { temperature = 1 } = json as { readonly temperature?: unknown };
+  if (typeof temperature !== "number" || !(temperature > 0 && temperature < Infinity))
+    throw new Error("model.json: temperature must be a number above 0");
+  return temperature;
+}
+
 /** The weights of a network, each of the shape that it must have, and finite. */
 export function takeWeights(facts: ModelFacts, graph: Graph): Weights {
   const take = createWeightReader(facts);

@@ -2,14 +2,15 @@ import type { NamedTensorMap, Scalar, Tensor2D, Variable } from "@tensorflow/tfj
 import { breathe } from "../breathe.ts";
 import { UserError } from "../errors.ts";
 import { type ClassificationMetrics, classificationMetrics } from "../metrics/classification.ts";
-import { createRandom } from "../random.ts";
-import { type AdamW, createAdamW } from "./adamW.ts";
+import { type RandomState, type RandomStream, continueRandom, createRandom } from "../random.ts";
+import { type AdamW, type AdamWState, createAdamW } from "./adamW.ts";
 import { type Tf, kernelHost } from "./backend.ts";
 import type { Weights } from "./graph.ts";
 import type { RunMode } from "./layers.ts";
 import { type SoftTargets, crossEntropy, softTargets } from "./loss.ts";
 import type { LabelledBatch, RowSource } from "./rowSource.ts";
 import { type Scheduler, createSchedule } from "./schedule.ts";
+import { softmaxRows } from "./softmax.ts";
 
 export interface TrainSettings {
   readonly epochs: number;
@@ -40,9 +41,27 @@ export interface EpochRecord {
 
 export interface Evaluation {
   readonly loss: number;
-  /** Softmax, [rows measured, classes] row-major. */
-  readonly probabilities: Float32Array;
+  /** Class scores before softmax, [rows measured, classes] row-major. */
+  readonly logits: Float32Array;
+  /** Class ids, [rows measured] */
+  readonly truth: Int32Array;
   readonly metrics: ClassificationMetrics;
+}
+
+/** What a training keeps from epoch to epoch beside the weights: with both it goes on as if it had never stopped. */
+export interface TrainingState {
+  /** Of all epochs so far. */
+  readonly history: readonly EpochRecord[];
+  readonly random: RandomState;
+  readonly optimiser: AdamWState;
+}
+
+/** What an epoch leaves, beside its record and its weights. */
+export interface EpochEnd {
+  /** Of the validation rows. */
+  readonly validation: Evaluation;
+  /** A copy of what the next epoch starts from. */
+  readonly state: () => TrainingState;
 }
 
 /** A network that learns to tell classes, and how it takes a batch of its kind. */
@@ -62,6 +81,8 @@ export interface TrainOptions<B extends LabelledBatch> {
   readonly classes: readonly string[];
   readonly train: RowSource<B>;
   readonly val: RowSource<B>;
+  /** Where an earlier training of the same settings and rows stood; the learner has the weights that it had then. */
+  readonly from?: TrainingState | undefined;
   /**
    * After each epoch; `improved`: its validation macro recall is the best so far (a tie: the lower loss); `seconds`: how long
    * its training took, without the validation.
@@ -71,6 +92,7 @@ export interface TrainOptions<B extends LabelledBatch> {
     improved: boolean,
     weights: Weights,
     seconds: number,
+    end: EpochEnd,
   ) => void;
   readonly onStep?: (done: number, total: number) => void;
   readonly signal?: AbortSignal | undefined;
@@ -89,14 +111,14 @@ export async function trainClassifier<B extends LabelledBatch>(
   learner: Learner<B>,
   options: TrainOptions<B>,
 ): Promise<void> {
-  const { settings, train } = options;
+  const { settings, train, from } = options;
   const stepsPerEpoch = Math.ceil(train.rows / settings.batchSize);
   const steps = stepsPerEpoch * settings.epochs;
   const run: Run = {
     classWeights: weightsOfClasses(train, settings),
-    random: createRandom(settings.seed),
+    random: from === undefined ? createRandom(settings.seed) : continueRandom(from.random),
     learningRate: createSchedule(settings.scheduler, { ...settings, steps }),
-    optimiser: createAdamW(tf, learner.trainable, settings, kernelHost(tf)),
+    optimiser: createAdamW(tf, learner.trainable, settings, kernelHost(tf), from?.optimiser),
     steps,
   };
   try {
@@ -113,34 +135,50 @@ async function trainEpochs<B extends LabelledBatch>(
   run: Run,
   stepsPerEpoch: number,
 ): Promise<void> {
-  const { settings } = options;
-  let best: EpochRecord | undefined;
-  for (let epoch = 1; epoch <= settings.epochs; epoch += 1) {
+  const { settings, from } = options;
+  const history = [...(from?.history ?? [])];
+  let best = bestOf(history);
+  for (let epoch = history.length + 1; epoch <= settings.epochs; epoch += 1) {
+    if (settings.earlyStop > 0 && epoch - 1 - (best?.epoch ?? 0) >= settings.earlyStop) return;
     const firstStep = (epoch - 1) * stepsPerEpoch;
     const started = performance.now();
     const trainLoss = await trainEpoch(tf, learner, options, run, firstStep);
     const seconds = (performance.now() - started) / 1000;
-    const { loss, metrics } = await evaluate(tf, learner, options.val, options.classes, options);
+    const validation = await evaluate(tf, learner, options.val, options.classes, options);
     const record: EpochRecord = {
       epoch,
       lr: run.learningRate(firstStep + stepsPerEpoch - 1),
       train_loss: trainLoss,
-      val_loss: loss,
-      val_accuracy: metrics.accuracy,
-      val_uar: metrics.uar,
+      val_loss: validation.loss,
+      val_accuracy: validation.metrics.accuracy,
+      val_uar: validation.metrics.uar,
     };
-    const improved = best === undefined || isBetter(record, best);
+    history.push(record);
+    const improved = bestOf(history) === record;
     if (improved) best = record;
-    options.onEpoch(record, improved, learner.weights(), seconds);
-    if (settings.earlyStop > 0 && epoch - (best?.epoch ?? 0) >= settings.earlyStop) return;
+    options.onEpoch(record, improved, learner.weights(), seconds, {
+      validation,
+      state: () => ({
+        history: [...history],
+        random: run.random.state(),
+        optimiser: run.optimiser.state(),
+      }),
+    });
   }
+}
+
+/** The epoch with the best validation macro recall (a tie: the lower loss, then the earlier one). */
+export function bestOf(history: readonly EpochRecord[]): EpochRecord | undefined {
+  let best: EpochRecord | undefined;
+  for (const record of history) if (best === undefined || isBetter(record, best)) best = record;
+  return best;
 }
 
 /** What a training keeps from its first step to its last. */
 interface Run {
   /** [classes] */
   readonly classWeights: Float32Array;
-  readonly random: () => number;
+  readonly random: RandomStream;
   readonly learningRate: (step: number) => number;
   readonly optimiser: AdamW;
   readonly steps: number;
@@ -240,7 +278,7 @@ export interface EvaluateOptions<B extends LabelledBatch> {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Loss (not weighted), probabilities and metrics of a set. */
+/** Loss (not weighted), scores and metrics of a set. */
 export async function evaluate<B extends LabelledBatch>(
   tf: Tf,
   learner: Pick<Learner<B>, "scores">,
@@ -248,7 +286,7 @@ export async function evaluate<B extends LabelledBatch>(
   classes: readonly string[],
   { alter, counts, signal }: EvaluateOptions<B> = {},
 ): Promise<Evaluation> {
-  const probabilities = new Float32Array(source.rows * classes.length);
+  const logits = new Float32Array(source.rows * classes.length);
   const truth = new Int32Array(source.rows);
   const predicted = new Int32Array(source.rows);
   let rows = 0;
@@ -256,11 +294,13 @@ export async function evaluate<B extends LabelledBatch>(
   for await (const batch of source.inOrder(EVALUATION_BATCH)) {
     await breathe(signal);
     alter?.(batch);
-    const values = probabilitiesOf(tf, learner, batch);
+    const scores = scoresOf(tf, learner, batch);
+    const probabilities = softmaxRows(scores, classes.length);
     for (const [row, id] of batch.classIds.entries()) {
       if (counts?.(batch, row) === false) continue;
-      const of = values.subarray(row * classes.length, (row + 1) * classes.length);
-      probabilities.set(of, rows * classes.length);
+      const [start, end] = [row * classes.length, (row + 1) * classes.length];
+      const of = probabilities.subarray(start, end);
+      logits.set(scores.subarray(start, end), rows * classes.length);
       predicted[rows] = of.indexOf(Math.max(...of));
       truth[rows] = id;
       loss -= Math.log(Math.max(of[id] ?? 0, 1e-12));
@@ -270,21 +310,20 @@ export async function evaluate<B extends LabelledBatch>(
   requireFinite(loss);
   return {
     loss: loss / Math.max(1, rows),
-    probabilities: probabilities.subarray(0, rows * classes.length),
+    logits: logits.subarray(0, rows * classes.length),
+    truth: truth.subarray(0, rows),
     metrics: classificationMetrics(truth.subarray(0, rows), predicted.subarray(0, rows), classes),
   };
 }
 
-/** Softmax probabilities of a batch, [B, classes] row-major. */
-export function probabilitiesOf<B extends LabelledBatch>(
+/** Class scores of a batch before softmax, [B, classes] row-major. */
+export function scoresOf<B extends LabelledBatch>(
   tf: Tf,
   learner: Pick<Learner<B>, "scores">,
   batch: B,
 ): Float32Array {
-  const probabilities = tf.tidy(() =>
-    tf.softmax<Tensor2D>(learner.scores(batch, { training: false })),
-  );
-  const values = probabilities.dataSync() as Float32Array;
-  probabilities.dispose();
+  const scores = tf.tidy(() => learner.scores(batch, { training: false }));
+  const values = scores.dataSync() as Float32Array;
+  scores.dispose();
   return values;
 }

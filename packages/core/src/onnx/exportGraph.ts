@@ -10,8 +10,8 @@ export interface GraphOutput {
   readonly name: string;
   /** The layer whose values these are. */
   readonly layer: string;
-  /** The layer's softmax in place of its values. */
-  readonly softmax?: boolean;
+  /** The softmax of the layer's values over the temperature, in place of its values. */
+  readonly softmax?: { readonly temperature: number };
 }
 
 export interface ExportOptions {
@@ -120,10 +120,22 @@ function isBatchNorm(taker: Layer | GraphOutput): taker is LayerOf<"batchNorm"> 
 
 function writeOutput(to: NodeWriter, { name, softmax }: GraphOutput, value: Value): OnnxValue {
   const rows: Value = { ...value, name: to.rows(value), layout: "rows" };
-  if (softmax === true) softmaxNode(to, name, rows);
+  if (softmax !== undefined) softmaxNode(to, name, cooled(to, name, rows, softmax.temperature));
   else to.node(name, "Identity", [rows.name]);
   const dims = value.shape.map((size, axis) => size ?? (axis === 0 ? BATCH : `${name}_${axis}`));
   return { name, type: "float32", dims };
+}
+
+/** The values over a temperature. */
+function cooled(to: NodeWriter, name: string, x: Value, temperature: number): Value {
+  if (temperature === 1) return x;
+  const divisor = to.floats(`${name}:temperature`, [], Float32Array.of(temperature));
+  return { ...x, name: to.node(`${name}:Div`, "Div", [x.name, divisor]) };
+}
+
+/** The temperature among a file's metadata; nothing of 1, as in files of older versions. */
+export function temperatureMetadata(temperature: number): Record<string, string> {
+  return temperature === 1 ? {} : { temperature: String(temperature) };
 }
 
 function inputOf({ name, dtype, shape }: LayerOf<"input">): OnnxValue {

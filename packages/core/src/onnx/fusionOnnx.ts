@@ -3,10 +3,13 @@ import { CREATED_BY } from "../hdf5/format.ts";
 import type { Checkpoint } from "../model/checkpoint.ts";
 import { type FusionShape, MODALITIES, fusionGraph } from "../model/fusion.ts";
 import { hashOfWeights } from "../model/weightsHash.ts";
-import { exportGraph } from "./exportGraph.ts";
+import { exportGraph, temperatureMetadata } from "./exportGraph.ts";
 
 /** What of a checkpoint goes into the file. */
-export type FusionFacts = Pick<Checkpoint, "classes" | "encoders" | "weights" | "matchBy">;
+export type FusionFacts = Pick<
+  Checkpoint,
+  "classes" | "encoders" | "weights" | "matchBy" | "temperature"
+>;
 
 /**
  * A fusion classifier as an .onnx file. Inputs: `image_embeddings` [batch, Di] and `image_present` [batch, 1] (1 there, 0
@@ -17,7 +20,11 @@ export function exportFusion(shape: FusionShape, facts: FusionFacts): Uint8Array
   return exportGraph(graph, facts.weights, {
     name: "fusion",
     outputs: [
-      { name: "probabilities", layer: graph.output, softmax: true },
+      {
+        name: "probabilities",
+        layer: graph.output,
+        softmax: { temperature: facts.temperature ?? 1 },
+      },
       { name: "logits", layer: graph.output },
     ],
     metadata: fusionMetadata(shape, facts),
@@ -28,7 +35,7 @@ export function exportFusion(shape: FusionShape, facts: FusionFacts): Uint8Array
 /** Texts by name; labels and encoders are JSON. */
 export function fusionMetadata(
   shape: FusionShape,
-  { classes, encoders, weights, matchBy }: FusionFacts,
+  { classes, encoders, weights, matchBy, temperature = 1 }: FusionFacts,
 ): Record<string, string> {
   const encoderTexts = MODALITIES.flatMap((modality) => {
     const encoder = encoders[modality];
@@ -42,6 +49,7 @@ export function fusionMetadata(
     classes: JSON.stringify(classes),
     ...Object.fromEntries(encoderTexts),
     match_by: matchBy,
+    ...temperatureMetadata(temperature),
     weights_sha256: hashOfWeights(fusionGraph(shape), weights),
   };
 }

@@ -96,7 +96,8 @@ function requireSameModel(
   expected: Readonly<Record<string, string>>,
 ): void {
   const { metadata } = readOnnxInfo(bytes, path);
-  const other = Object.keys(expected).find(
+  // A file of a temperature of 1 does not name it.
+  const other = [...Object.keys(expected), "temperature"].find(
     (key) => key !== "created_by" && metadata[key] !== expected[key],
   );
   if (other !== undefined)
@@ -134,8 +135,10 @@ async function onTensorFlow(
   onNotice(`ONNX Runtime does not load (${cause}): TensorFlow.js on ${backend} runs the model`);
   return {
     engine: `tensorflow.js (${backend})`,
-    classify: ({ rows, parts }) =>
-      Promise.resolve(predictBatch(tf, model, { rows, parts, classIds: new Int32Array(rows) })),
+    classify: ({ rows, parts }) => {
+      const batch = { rows, parts, classIds: new Int32Array(rows) };
+      return Promise.resolve(predictBatch(tf, model, batch, checkpoint.temperature));
+    },
     dispose: () => Promise.resolve(model.dispose()),
   };
 }

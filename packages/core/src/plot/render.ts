@@ -36,13 +36,14 @@ export async function pngOfSvg(svg: string, pixels = PIXELS_PER_UNIT): Promise<U
   return image.render().asPng();
 }
 
-/** Draws a vega-lite chart as SVG, its text as text. */
+/** Draws a vega-lite chart as an SVG; text is set in {@link FONT}, or what the viewer has in its place. */
 export async function renderSvg(spec: ChartSpec): Promise<string> {
   const [vega, vegaLite] = await Promise.all([import("vega"), import("vega-lite")]);
   const compiled = vegaLite.compile(spec, { config: THEME });
   const view = new vega.View(vega.parse(compiled.spec), { renderer: "none", logLevel: vega.Error });
   try {
-    return await view.toSVG();
+    const svg = await view.toSVG();
+    return svg.replaceAll(`font-family="${FONT}"`, `font-family="${FONT}, Verdana, sans-serif"`);
   } finally {
     view.finalize();
   }

@@ -23,6 +23,12 @@ it("a class that does not occur has no recall", () => {
   expect(uar).toBe(0.75);
 });
 
+it("tells precision and F1 of each class; null of a class that nobody is predicted as", () => {
+  const { precision, f1 } = classificationMetrics([0, 0, 1, 2], [0, 3, 0, 2], CLASSES);
+  expect(precision).toEqual({ angry: 0.5, happy: null, neutral: 1, sad: 0 });
+  expect(f1).toEqual({ angry: 0.5, happy: 0, neutral: 1, sad: 0 });
+});
+
 it("no rows at all: zeros, not NaN", () => {
   const { accuracy, uar, macro_f1 } = classificationMetrics([], [], CLASSES);
   expect([accuracy, uar, macro_f1]).toEqual([0, 0, 0]);

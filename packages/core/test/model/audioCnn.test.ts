@@ -51,6 +51,26 @@ describe("audio_cnn", () => {
     network.dispose();
   });
 
+  it("gives a clip in a padded batch what it gives the clip by itself, within 1e-5", () => {
+    const network = create();
+    const lengths = [37, 90, 16, 64];
+    const run = (inputs: ReturnType<typeof inputsOf>): number[] => [
+      ...network.forward(inputs, { training: false }).dataSync(),
+    ];
+    tf.tidy(() => {
+      const inputs = inputsOf(lengths, 100, 7);
+      const together = run(inputs);
+      const alone = lengths.flatMap((length, clip) =>
+        run({
+          [AUDIO_FRAMES]: inputs[AUDIO_FRAMES].slice([clip, 0, 0], [1, length, 16]),
+          [AUDIO_MASK]: inputs[AUDIO_MASK].slice([clip, 0], [1, length]),
+        }),
+      );
+      expect(together).toBeAllClose(alone, { rtol: 0, atol: 1e-5 });
+    });
+    network.dispose();
+  });
+
   it("has the same gradients on wasm and on the cpu backend", async () => {
     const targets = softTargets([0, 2, 1], Float32Array.of(1, 2, 0.5), 0.1);
     const gradientsOn = async (backend: string): Promise<Map<string, Float32Array>> => {

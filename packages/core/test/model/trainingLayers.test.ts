@@ -283,6 +283,32 @@ it("AdamW moves variables the same way by the kernel and by composed operations"
   }
 });
 
+it.each(["composed", "wasm", "beside"] as const)(
+  "AdamW goes on from what another one kept, %s, as if it were the same",
+  async (way) => {
+    const host = await WAYS[way]();
+    const settings = { weightDecay: 0.1, gradClip: 2 };
+    const after = (isStopped: boolean): Float32Array => {
+      const values = variable([40], 1);
+      const variables = new Map([["a", values]]);
+      let optimiser = createAdamW(tf, variables, settings, host);
+      for (let step = 0; step < 4; step += 1) {
+        if (isStopped && step === 2) {
+          const state = optimiser.state();
+          optimiser.dispose();
+          optimiser = createAdamW(tf, variables, settings, host, state);
+        }
+        tf.tidy(() => optimiser.step({ a: made([40], 10 + step) }, 0.01));
+      }
+      optimiser.dispose();
+      const result = Float32Array.from(values.dataSync());
+      tf.disposeVariables();
+      return result;
+    };
+    expect(after(true)).toEqual(after(false));
+  },
+);
+
 it.each(["wasm", "beside"] as const)(
   "AdamW refuses a variable that was assigned to between two steps, %s: its old memory is not its own",
   async (way) => {

@@ -99,6 +99,41 @@ it("TensorFlow.js runs the classifier where ONNX Runtime does not load, and that
   expect(sums).toBeAllClose([1, 1], { rtol: 1e-6 });
 });
 
+describe("a temperature", () => {
+  const sharp = (temperature?: number) =>
+    written({ ...checkpointOf(), ...(temperature && { temperature }) });
+
+  it.each([
+    ["ONNX Runtime", runtime],
+    ["TensorFlow.js", WITHOUT_ONNX],
+  ] as const)("makes probabilities more even, %s", async (_, runs) => {
+    const settings = { runtime: runs };
+    const [as, over] = [
+      await classified(sharp(), settings),
+      await classified(sharp(2.5), settings),
+    ];
+    // softmax(z / T) is p^(1 / T), made to sum to 1.
+    const expected = [0, 3].flatMap((row) => {
+      const powers = Array.from(as.probabilities.slice(row, row + 3), (p) => p ** (1 / 2.5));
+      const total = powers.reduce((a, b) => a + b, 0);
+      return powers.map((power) => power / total);
+    });
+    expect(over.probabilities).toBeAllClose(expected, { rtol: 1e-5, atol: 1e-7 });
+    expect(over.notices).toEqual(as.notices);
+  });
+
+  it("is kept, is 1 where a folder does not say, and must be a number above 0", () => {
+    const folder = sharp(2.5);
+    const path = join(folder, "model.json");
+    expect(readCheckpoint(folder, "").temperature).toBe(2.5);
+    const text = readFileSync(path, "utf8");
+    writeFileSync(path, text.replace('"temperature": 2.5,', ""));
+    expect(readCheckpoint(folder, "").temperature).toBe(1);
+    writeFileSync(path, text.replace('"temperature": 2.5,', '"temperature": 0,'));
+    expect(() => readCheckpoint(folder, "")).toThrow(/temperature must be a number above 0/);
+  });
+});
+
 it("no device but the CPU is to be had without ONNX Runtime", async () => {
   const folder = written();
   const loading = loadClassifier(folder, readCheckpoint(folder, ""), {
@@ -133,17 +168,18 @@ describe.skipIf(!runtime.ok)("ONNX Runtime runs the classifier", () => {
 
   it.each([
     ["of other weights", /is not of this model \(its weights_sha256 is another\)/],
+    ["of another temperature", /is not of this model \(its temperature is another\)/],
     ["of other classes", /is not of this model \(its classes is another\)/],
     ["cut short", /is not a whole ONNX model \(.*\)/],
   ])("but never by a model.onnx %s: that is told, and weights.bin counts", async (what, told) => {
     const folder = written();
     const { probabilities } = await classified(folder);
     const path = join(folder, ONNX_FILE);
-    const others =
-      what === "of other classes"
-        ? { ...checkpointOf(), classes: ["a", "b", "c"] }
-        : checkpointOf(2);
-    const bytes = readFileSync(join(written(others), ONNX_FILE));
+    const others: Readonly<Record<string, Checkpoint>> = {
+      "of other classes": { ...checkpointOf(), classes: ["a", "b", "c"] },
+      "of another temperature": { ...checkpointOf(), temperature: 1.5 },
+    };
+    const bytes = readFileSync(join(written(others[what] ?? checkpointOf(2)), ONNX_FILE));
     writeFileSync(path, what === "cut short" ? bytes.subarray(0, 2000) : bytes);
     const result = await classified(folder);
     expect(result.probabilities).toEqual(probabilities);

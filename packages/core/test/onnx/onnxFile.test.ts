@@ -12,7 +12,7 @@ const GRAPH = fusionGraph({ image: 4, audio: 3, classes: 2 });
 const METADATA = { labels: '["angry","zornig — très"]', empty: "", long: "x".repeat(300) };
 const OUTPUTS = [
   { name: "logits", layer: GRAPH.output },
-  { name: "probabilities", layer: GRAPH.output, softmax: true },
+  { name: "probabilities", layer: GRAPH.output, softmax: { temperature: 1 } },
 ];
 
 function exported(): Uint8Array {

@@ -1,7 +1,9 @@
 import { confusionMatrix } from "@emotion-service/core/plot/confusionMatrix";
 import { learningCurves } from "@emotion-service/core/plot/learningCurves";
 import { pcaScatter } from "@emotion-service/core/plot/pcaScatter";
-import { type ChartSpec, renderPng } from "@emotion-service/core/plot/render";
+import { reliabilityDiagram } from "@emotion-service/core/plot/reliabilityDiagram";
+import { type ChartSpec, renderPng, renderSvg } from "@emotion-service/core/plot/render";
+import { scoreBars } from "@emotion-service/core/plot/scoreBars";
 import { histogramBins, scoreHistogram } from "@emotion-service/core/plot/scoreHistogram";
 import sharp from "sharp";
 import { describe, expect, it } from "vitest";
@@ -150,6 +152,43 @@ describe("learningCurves", () => {
   it("takes one epoch", async () => {
     const drawn = await pixelsOf(learningCurves("Loss", "loss", [{ name: "train", values: [3] }]));
     expect(drawn.width).toBeGreaterThan(900);
+  });
+});
+
+describe("reliabilityDiagram", () => {
+  it("draws orange where the model is surer than right, and says both errors", async () => {
+    const bin = { from: 0.8, to: 1, rows: 10, confidence: 0.9 };
+    const panels = [0.2, 0.9].map((accuracy) => ({
+      name: "before",
+      calibration: { ece: Math.abs(0.9 - accuracy), nll: 1, bins: [{ ...bin, accuracy }] },
+    }));
+    const drawn = await Promise.all(
+      panels.map(async (panel) =>
+        count(await pixelsOf(reliabilityDiagram("R", [panel])), isAnomaly),
+      ),
+    );
+    expect(drawn[0]).toBeGreaterThan(10_000);
+    expect(drawn[1]).toBe(0);
+    expect(JSON.stringify(reliabilityDiagram("R", panels))).toContain("before: ECE 0.700");
+  });
+});
+
+describe("scoreBars", () => {
+  it("writes each value with its deviation, where there is one", async () => {
+    const spec = scoreBars(
+      "Conditions",
+      "",
+      "macro recall",
+      [
+        { name: "both", value: 0.8, deviation: 0.02 },
+        { name: "noise", value: 0.5, deviation: undefined },
+      ],
+      0.25,
+    );
+    const svg = await renderSvg(spec);
+    for (const text of ["both", "0.800 ± 0.020", "0.500", "dashed: chance, 0.250"])
+      expect(svg).toContain(`>${text}</text>`);
+    expect(svg).toContain("Verdana"); // a viewer that lacks our font has another
   });
 });
 
