@@ -78,7 +78,9 @@ export function assignUnits(units: readonly Unit[], options: AssignOptions): Map
   };
   for (const [unit, part] of already) add(unit, part);
   const assigned = new Map<Unit, SplitPart>();
-  const order = shuffle([...units], random).toSorted((a, b) => sizeOf(b) - sizeOf(a));
+  // by name first: the seed then decides alone, whatever the order of a manifest's lines
+  const named = units.toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  const order = shuffle(named, random).toSorted((a, b) => sizeOf(b) - sizeOf(a));
   for (const [index, unit] of order.entries()) {
     const open = order.length - index <= needy.size ? [...needy] : parts;
     const part = leastOf(open, (candidate) =>
@@ -129,7 +131,8 @@ function requireEnough(units: readonly Unit[], parts: readonly SplitPart[], noun
   );
 }
 
-function sumCounts(units: readonly Unit[]): Map<string, number> {
+/** Rows of each stratum, of all units together. */
+export function sumCounts(units: readonly Unit[]): Map<string, number> {
   const totals = new Map<string, number>();
   for (const { counts } of units)
     for (const [stratum, count] of counts) totals.set(stratum, (totals.get(stratum) ?? 0) + count);
@@ -140,7 +143,7 @@ function sizeOf({ counts }: Unit): number {
   return sumOf(counts);
 }
 
-function sumOf(counts: ReadonlyMap<string, number>): number {
+export function sumOf(counts: ReadonlyMap<string, number>): number {
   let sum = 0;
   for (const count of counts.values()) sum += count;
   return sum;
