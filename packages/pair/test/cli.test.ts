@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { writeEmbeddings } from "@emotion-service/core/hdf5/embeddings";
 import { createH5, writeArray } from "@emotion-service/core/hdf5/file";
@@ -453,11 +453,12 @@ describe("bad input: a message, an exit status, nothing left behind", () => {
       encoder,
       splits: new Map([["all", { embeddings, labels: ["sad"], paths: ["a.wav"] }]]),
     });
-    const args = ["--img_h5", "audio.h5", "--aud_h5", "audio.h5", "--out_h5", "p.h5"];
+    copyFileSync(join(folder, "audio.h5"), join(folder, "images.h5"));
+    const args = ["--img_h5", "images.h5", "--aud_h5", "audio.h5", "--out_h5", "p.h5"];
     const { exitCode, stderr } = await runCommand("pair", args, { cwd: folder });
     expect(exitCode).toBe(2);
-    expect(stderr).toContain("--img_h5 audio.h5: must hold image embeddings, holds audio ones");
-    expect(namesIn(folder)).toEqual(["audio.h5"]);
+    expect(stderr).toContain("--img_h5 images.h5: must hold image embeddings, holds audio ones");
+    expect(namesIn(folder)).toEqual(["audio.h5", "images.h5"]);
   });
 
   test("an output that would replace an input", async () => {
