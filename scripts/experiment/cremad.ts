@@ -75,9 +75,12 @@ async function run(): Promise<void> {
   const note = (name: string, result: Result): void => {
     results.set(name, [...(results.get(name) ?? []), result]);
   };
+  const embedded =
+    models.includes("audio_stats") || videosDir !== undefined
+      ? await embedAll(clips, videosDir)
+      : undefined;
   for (const fold of folds) {
-    if (models.includes("audio_stats") || videosDir !== undefined)
-      await embeddingsFold(fold, clips, videosDir, speakers, note);
+    if (embedded !== undefined) await embeddingsFold(fold, embedded, speakers, note);
     if (models.includes("audio_cnn")) note("sound, audio_cnn of the fold", await cnnFold(fold));
   }
   const facts = { clips: corpus.labels.length, speakers: speakers.length, folds };
@@ -130,27 +133,38 @@ function findFolders(): { readonly audioDir: string; readonly videosDir: string 
   };
 }
 
-/** Trains classifiers on the embeddings of a fold: of sound alone or, with videos, of each alone and of both, on the same rows. */
-async function embeddingsFold(
-  fold: number,
-  clips: string,
-  videosDir: string | undefined,
-  speakers: readonly string[],
-  note: (name: string, result: Result) => void,
-): Promise<void> {
+/** The embeddings that all folds share. */
+interface Embedded {
+  readonly audio: string;
+  /** undefined: there are no videos. */
+  readonly faces: string | undefined;
+}
+
+async function embedAll(clips: string, videosDir: string | undefined): Promise<Embedded> {
   const audio = await made("audio_stats.h5", "embed", (path) => [
     ...["--audio_h5", clips, "--model", "audio_stats", "--out_h5", path],
   ]);
-  const prefix = join(flags.out, `fold_${fold}`);
-  if (videosDir === undefined) {
-    await writeAudioFold(audio, fold, prefix);
-    note("sound, audio_stats", await train(prefix, "audio"));
-    return;
-  }
+  if (videosDir === undefined) return { audio, faces: undefined };
   const faces = await made("faces.h5", "embed", (path) => [
     ...["--videos_dir", videosDir, "--model", "face", "--out_h5", path],
     ...["--out_audio_h5", join(flags.out, "videos_audio.h5")],
   ]);
+  return { audio, faces };
+}
+
+/** Trains classifiers on the embeddings of a fold: of sound alone or, with videos, of each alone and of both, on the same rows. */
+async function embeddingsFold(
+  fold: number,
+  { audio, faces }: Embedded,
+  speakers: readonly string[],
+  note: (name: string, result: Result) => void,
+): Promise<void> {
+  const prefix = join(flags.out, `fold_${fold}`);
+  if (faces === undefined) {
+    await writeAudioFold(audio, fold, prefix);
+    note("sound, audio_stats", await train(prefix, "audio"));
+    return;
+  }
   writeFoldCsv(`${prefix}.csv`, fold, speakers);
   await command("pair", [
     ...["--img_h5", faces, "--aud_h5", audio, "--out_h5", `${prefix}.h5`],

@@ -32,7 +32,7 @@ interface DivideRules {
 
 /**
  * Divides rows over the parts, those that share a group (or a file) together.
- * @param random seeded stream that orders units of one size
+ * @param random seeded stream that orders units of about one size
  * @throws UserError when a split that was asked for is impossible
  */
 export function divide(
@@ -75,7 +75,7 @@ function divideRest(
     (part) => ![...already].some(([unit, own]) => own === part && unit.items.some(isNeeded)),
   );
   const rest = units.filter((unit) => !already.has(unit));
-  const later = assignUnits(rest, { fractions, random, noun: "images", already, needy });
+  const later = assignUnits(rest, { fractions, random, noun: "image groups", already, needy });
   const partOf = new Map<Item, Part>();
   for (const [{ items }, part] of [...already, ...later])
     for (const item of items) partOf.set(item, part);

@@ -43,7 +43,7 @@ describe("the split of 91 speakers over 20 seeds", () => {
   const clips = cremadLike();
   const seeds = Array.from({ length: 20 }, (_, seed) => seed);
 
-  test("every class has its share within 1.5 points, and no speaker stands in two parts", () => {
+  test("every class has its share within a point, and no speaker stands in two parts", () => {
     const total = new Map(
       CODES.map((code) => [code, clips.filter((c) => c.includes(code)).length]),
     );
@@ -56,14 +56,19 @@ describe("the split of 91 speakers over 20 seeds", () => {
       for (const part of PARTS)
         for (const [code, all] of total) {
           const own = pathsOf(parts.get(part)).filter((path) => path.includes(code)).length;
-          expect(Math.abs(own / all - FRACTIONS[part])).toBeLessThan(0.015);
+          expect(Math.abs(own / all - FRACTIONS[part])).toBeLessThan(0.01);
         }
     }
   });
 
-  test("every seed tests other speakers", () => {
-    const tests = seeds.map((seed) => pathsOf(planOf(clips, seed).parts.get("test")).join());
-    expect(new Set(tests).size).toBe(seeds.length);
+  test("every seed tests other speakers, and most speakers are tested by some seed", () => {
+    const tests = seeds.map((seed) => {
+      const paths = pathsOf(planOf(clips, seed).parts.get("test"));
+      return [...new Set(paths.map((path) => path.slice(0, 4)))];
+    });
+    expect(new Set(tests.map((speakers) => speakers.join())).size).toBe(seeds.length);
+    // 20 draws of 9 of 91, were they independent, would meet 91 (1 - (1 - 9/91)^20) = 80 of them
+    expect(new Set(tests.flat()).size).toBeGreaterThan(70);
   });
 
   test("the order of rows does not matter", () => {
