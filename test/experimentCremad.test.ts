@@ -43,7 +43,11 @@ test("the experiment prints its table, for a folder with a speaker of each set",
   const { stdout } = await promisify(execFile)(process.execPath, [
     ...script,
     ...flags,
-    ...["--epochs", "1", "--models", "audio_stats,audio_cnn", "--json"],
+    "--epochs",
+    "1",
+    "--models",
+    "audio_stats,audio_cnn",
+    "--json",
   ]);
   const { clips: count, speakers, results } = JSON.parse(stdout);
   expect({ count, speakers }).toEqual({ count: 30, speakers: 5 });

@@ -65,7 +65,14 @@ async function run(): Promise<void> {
   const { audioDir, videosDir } = findFolders();
   mkdirSync(out, { recursive: true });
   const clips = await made("clips.h5", "audio-preprocess", (path) => [
-    ...["--audio_dir", audioDir, "--out_h5", path, "--out_dir", out, "--labels", "cremad"],
+    "--audio_dir",
+    audioDir,
+    "--out_h5",
+    path,
+    "--out_dir",
+    out,
+    "--labels",
+    "cremad",
   ]);
   const corpus = await readCorpus(clips);
   const speakers = [...new Set(corpus.speakers)].sort();
@@ -93,8 +100,12 @@ async function run(): Promise<void> {
     const isIn = (part: string) => (row: number) =>
       partIn(fold, corpus.speakers[row] ?? "") === part;
     const settings = settingsOf({
-      ...{ epochs: flags.epochs, lr: "0.0003", batch_size: "64", weight_decay: "0.01" },
-      ...{ seed: flags.seed, backend: "auto" },
+      epochs: flags.epochs,
+      lr: "0.0003",
+      batch_size: "64",
+      weight_decay: "0.01",
+      seed: flags.seed,
+      backend: "auto",
     });
     const rows = { isTrained: isIn("train"), isWatched: isIn("val") };
     const model = await fit(tf, corpus, settings, rows, `fold ${fold} audio_cnn`);
@@ -142,12 +153,23 @@ interface Embedded {
 
 async function embedAll(clips: string, videosDir: string | undefined): Promise<Embedded> {
   const audio = await made("audio_stats.h5", "embed", (path) => [
-    ...["--audio_h5", clips, "--model", "audio_stats", "--out_h5", path],
+    "--audio_h5",
+    clips,
+    "--model",
+    "audio_stats",
+    "--out_h5",
+    path,
   ]);
   if (videosDir === undefined) return { audio, faces: undefined };
   const faces = await made("faces.h5", "embed", (path) => [
-    ...["--videos_dir", videosDir, "--model", "face", "--out_h5", path],
-    ...["--out_audio_h5", join(flags.out, "videos_audio.h5")],
+    "--videos_dir",
+    videosDir,
+    "--model",
+    "face",
+    "--out_h5",
+    path,
+    "--out_audio_h5",
+    join(flags.out, "videos_audio.h5"),
   ]);
   return { audio, faces };
 }
@@ -167,8 +189,17 @@ async function embeddingsFold(
   }
   writeFoldCsv(`${prefix}.csv`, fold, speakers);
   await command("pair", [
-    ...["--img_h5", faces, "--aud_h5", audio, "--out_h5", `${prefix}.h5`],
-    ...["--match_by", "name", "--split_csv", `${prefix}.csv`, "--quiet"],
+    "--img_h5",
+    faces,
+    "--aud_h5",
+    audio,
+    "--out_h5",
+    `${prefix}.h5`,
+    "--match_by",
+    "name",
+    "--split_csv",
+    `${prefix}.csv`,
+    "--quiet",
   ]);
   note("sound, audio_stats", await train(prefix, "audio"));
   note("face", await train(prefix, "image"));
@@ -181,8 +212,17 @@ async function train(prefix: string, modalities: string): Promise<Result> {
     `${prefix}_${part}.h5`,
   ]);
   const output = await command("train-multimodal", [
-    ...[...files, "--modalities", modalities, "--save_dir", join(`${prefix}_models`, modalities)],
-    ...["--epochs", flags.epochs, "--seed", flags.seed, "--json", "--quiet"],
+    ...files,
+    "--modalities",
+    modalities,
+    "--save_dir",
+    join(`${prefix}_models`, modalities),
+    "--epochs",
+    flags.epochs,
+    "--seed",
+    flags.seed,
+    "--json",
+    "--quiet",
   ]);
   const { test } = JSON.parse(output) as { readonly test: Result };
   process.stderr.write(`${prefix} ${modalities}: macro recall ${test.uar.toFixed(4)}\n`);

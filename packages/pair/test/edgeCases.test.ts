@@ -41,9 +41,16 @@ async function run(images: readonly Row[], audio: readonly Row[], ...flags: stri
   const folder = temporaryFolder();
   const out = join(folder, "paired.h5");
   const result = await pair(
-    ...["--img_h5", await writeRows(join(folder, "images.h5"), images)],
-    ...["--aud_h5", await writeRows(join(folder, "audio.h5"), audio)],
-    ...["--out_h5", out, "--json", "--split", "none", ...flags],
+    "--img_h5",
+    await writeRows(join(folder, "images.h5"), images),
+    "--aud_h5",
+    await writeRows(join(folder, "audio.h5"), audio),
+    "--out_h5",
+    out,
+    "--json",
+    "--split",
+    "none",
+    ...flags,
   );
   const rows = async () => (await readPaired(out, "--x", () => undefined)).rows;
   return { ...result, out, rows, summary: () => JSON.parse(result.stdout) };
@@ -90,7 +97,10 @@ test("a speaker whose name is composed on one side and not on the other is one s
   const { stderr } = await run(
     named("Jose\u0301/1.jpg"),
     named("Jos\u00e9/1.wav"),
-    ...["--group_by", "^([^/]+)/", "--split", "0.5,0.5,0"],
+    "--group_by",
+    "^([^/]+)/",
+    "--split",
+    "0.5,0.5,0",
   );
   expect(stderr).toContain("1 group (Jos\u00e9) cannot be split into 2 parts");
 });
@@ -110,7 +120,9 @@ test("nothing matches, but rows may stay alone: every row is there once", async 
   const { summary, rows } = await run(
     named("a.jpg"),
     named("b.wav", "c.wav"),
-    ...["--match_by", "name", "--keep_unmatched"],
+    "--match_by",
+    "name",
+    "--keep_unmatched",
   );
   expect(summary().all).toMatchObject({ rows: 3, alone: 3, images: 1, audio: 2 });
   const { imagePresent, audioPresent } = await rows();

@@ -93,9 +93,18 @@ test("the rows of one clip stay in one part", async () => {
   const frames = clips.flatMap((_, i) => [`a/${i}.jpg`, `b/${i}.jpg`]);
   const out = join(folder, "paired.h5");
   const { stderr } = await pair(
-    ...["--img_h5", await writeSide(join(folder, "images.h5"), frames)],
-    ...["--aud_h5", await writeSide(join(folder, "audio.h5"), clips)],
-    ...["--out_h5", out, "--match_by", "name", "--frames", "each", "--split", "0.5,0.25,0.25"],
+    "--img_h5",
+    await writeSide(join(folder, "images.h5"), frames),
+    "--aud_h5",
+    await writeSide(join(folder, "audio.h5"), clips),
+    "--out_h5",
+    out,
+    "--match_by",
+    "name",
+    "--frames",
+    "each",
+    "--split",
+    "0.5,0.25,0.25",
   );
   expect(stderr).toBe("");
   const parts = await Promise.all(

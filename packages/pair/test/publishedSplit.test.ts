@@ -18,9 +18,15 @@ async function run(
   const csv = join(folder, "split.csv");
   writeFileSync(csv, lines);
   const result = await pair(
-    ...["--img_h5", await writeSide(join(folder, "images.h5"), images)],
-    ...["--aud_h5", await writeSide(join(folder, "audio.h5"), audio)],
-    ...["--out_h5", join(folder, "out/paired.h5"), "--split_csv", csv, ...flags],
+    "--img_h5",
+    await writeSide(join(folder, "images.h5"), images),
+    "--aud_h5",
+    await writeSide(join(folder, "audio.h5"), audio),
+    "--out_h5",
+    join(folder, "out/paired.h5"),
+    "--split_csv",
+    csv,
+    ...flags,
   );
   const read = async (part: string) =>
     (await readPaired(join(folder, `out/paired_${part}.h5`), "--x", () => undefined)).rows;
