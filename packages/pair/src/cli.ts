@@ -1,9 +1,10 @@
 import { Command, type CommandUnknownOpts, Option } from "@commander-js/extra-typings";
 import { integerIn, jsonOption, quietOption } from "@emotion-service/core/cli/flags";
 import type { CliIo } from "@emotion-service/core/cli/run";
+import type { MatchOptions } from "./choose.ts";
 import { parseClasses, parsePattern, parseSplit } from "./flags.ts";
 import type { GroupRule } from "./pairEmbeddings.ts";
-import { MATCH_WAYS } from "./parts.ts";
+import { FRAME_RULES, MATCH_WAYS, type MatchWay } from "./parts.ts";
 
 /** The `pair` command; `io` is where it writes. */
 export function createProgram(io: CliIo): CommandUnknownOpts {
@@ -26,6 +27,12 @@ export function createProgram(io: CliIo): CommandUnknownOpts {
       parsePattern,
     )
     .option("--manifest <csv>", "the pairs, as columns image_path,audio_path[,label]")
+    .addOption(
+      new Option(
+        "--frames <rule>",
+        "several images of one clip: their mean, the first by path, or a row each (default: mean by id, each by manifest; by name they are not paired)",
+      ).choices(FRAME_RULES),
+    )
     .option(
       "--keep_unmatched",
       "keep rows without a partner: zeros and a presence flag of 0",
@@ -41,6 +48,10 @@ export function createProgram(io: CliIo): CommandUnknownOpts {
       new Option("--split <train,val,test>", "fractions of the rows in each part, or 'none'")
         .argParser(parseSplit)
         .default(parseSplit(DEFAULT_SPLIT), DEFAULT_SPLIT),
+    )
+    .option(
+      "--split_csv <file>",
+      "a published split instead: columns speaker,split (train, val, test or ignore)",
     )
     .addOption(
       new Option(
@@ -59,26 +70,24 @@ export function createProgram(io: CliIo): CommandUnknownOpts {
     .addOption(jsonOption())
     .addOption(quietOption());
   program.action(async (flags) => {
-    const { match_by: matchBy, manifest, id_pattern: idPattern } = flags;
-    if (matchBy === "manifest" && manifest === undefined)
-      program.error("error: option '--match_by manifest' needs '--manifest <csv>'");
-    if (manifest !== undefined && matchBy !== "manifest" && matchBy !== "auto")
-      program.error(`error: option '--manifest <csv>' contradicts '--match_by ${matchBy}'`);
-    if (idPattern !== undefined && matchBy !== "id" && matchBy !== "auto")
-      program.error(`error: option '--id_pattern <regex>' contradicts '--match_by ${matchBy}'`);
+    const isSplitGiven = program.getOptionValueSource("split") !== "default";
+    const contradiction = contradictionIn(flags, isSplitGiven);
+    if (contradiction !== undefined) program.error(`error: option ${contradiction}`);
     const { pairEmbeddings } = await import("./pairEmbeddings.ts");
     const { formatSummary } = await import("./summary.ts");
     const summary = await pairEmbeddings({
       imgH5: flags.img_h5,
       audH5: flags.aud_h5,
       outH5: flags.out_h5,
-      matchBy,
-      idPattern,
-      manifestCsv: manifest,
+      matchBy: flags.match_by,
+      idPattern: flags.id_pattern,
+      manifestCsv: flags.manifest,
       keepUnmatched: flags.keep_unmatched,
       seed: flags.seed,
+      frames: flags.frames,
       fractions: flags.split === "none" ? undefined : flags.split,
-      splitRequired: program.getOptionValueSource("split") !== "default",
+      splitRequired: isSplitGiven,
+      splitCsv: flags.split_csv,
       groupBy: flags.group_by,
       classes: flags.classes,
       pairsPerClass: flags.pairs_per_class,
@@ -87,6 +96,34 @@ export function createProgram(io: CliIo): CommandUnknownOpts {
     io.stdout.write(`${flags.json ? JSON.stringify(summary) : formatSummary(summary)}\n`);
   });
   return program;
+}
+
+/** The flags that only some ways of matching, or of splitting, have. */
+interface GivenFlags {
+  readonly match_by: MatchOptions["matchBy"];
+  readonly manifest?: string | undefined;
+  readonly id_pattern?: unknown;
+  readonly frames?: unknown;
+  readonly pairs_per_class?: unknown;
+  readonly split_csv?: string | undefined;
+}
+
+/** Two flags that cannot both be meant, in words; undefined where there are none. */
+function contradictionIn(flags: GivenFlags, isSplitGiven: boolean): string | undefined {
+  const { match_by: matchBy, manifest } = flags;
+  if (matchBy === "manifest" && manifest === undefined)
+    return "'--match_by manifest' needs '--manifest <csv>'";
+  const wayOf = (flag: string): string => `'${flag}' contradicts '--match_by ${matchBy}'`;
+  const isNot = (way: MatchWay): boolean => matchBy !== way && matchBy !== "auto";
+  if (manifest !== undefined && isNot("manifest")) return wayOf("--manifest <csv>");
+  if (flags.id_pattern !== undefined && isNot("id")) return wayOf("--id_pattern <regex>");
+  if (flags.pairs_per_class !== undefined && isNot("label")) return wayOf("--pairs_per_class <n>");
+  if (flags.frames !== undefined && matchBy === "label") return wayOf("--frames <rule>");
+  if (manifest !== undefined && flags.id_pattern !== undefined)
+    return "'--id_pattern <regex>' contradicts '--manifest <csv>'";
+  if (flags.split_csv !== undefined && isSplitGiven)
+    return "'--split_csv <file>' contradicts '--split <train,val,test>'";
+  return undefined;
 }
 
 const DEFAULT_SPLIT = "0.8,0.1,0.1";

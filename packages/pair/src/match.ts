@@ -1,6 +1,15 @@
 import { stemOf } from "@emotion-service/core/files/listFiles";
 import { UNKNOWN_LABEL } from "@emotion-service/core/labels";
-import { type Item, type Leftover, type Matching, type Sample, groupBy, itemsOf } from "./parts.ts";
+import {
+  type Item,
+  type Leftover,
+  type MatchWay,
+  type Matching,
+  type Sample,
+  groupBy,
+  itemsOf,
+  labelOf,
+} from "./parts.ts";
 
 /** Rows by key; rows without a key are passed over. */
 function byKey(
@@ -19,8 +28,14 @@ function relativeStem(path: string): string {
 /**
  * Pairs an image with the clip of the same relative path without extension, else of the same file name without
  * extension. A name that several rows of one side bear is ambiguous: none of them is paired by it.
+ * @param hasFrames several images of one name are frames of the one clip of that name, and several clips of one name all
+ *   go with its one image
  */
-export function matchByName(images: readonly Item[], audio: readonly Item[]): Matching {
+export function matchByName(
+  images: readonly Item[],
+  audio: readonly Item[],
+  hasFrames = false,
+): Matching {
   const samples: Sample[] = [];
   const leftovers: Leftover[] = [];
   const done = new Set<Item>();
@@ -28,26 +43,26 @@ export function matchByName(images: readonly Item[], audio: readonly Item[]): Ma
     const audioByName = byKey(audio, nameOf);
     for (const [name, sameImages] of byKey(images, nameOf)) {
       const sameAudio = audioByName.get(name) ?? [];
-      const open = [...sameImages, ...sameAudio].filter((item) => !done.has(item));
-      const waits = (items: readonly Item[]): boolean => items.some((item) => open.includes(item));
-      if (!waits(sameImages) || !waits(sameAudio)) continue;
+      const waits = (item: Item): boolean => !done.has(item);
+      if (!sameImages.some(waits) || !sameAudio.some(waits)) continue;
+      const open = [...sameImages, ...sameAudio].filter(waits);
       for (const item of open) done.add(item);
-      const [image, clip] = [sameImages[0], sameAudio[0]];
-      if (image === undefined || clip === undefined) continue;
-      if (sameImages.length + sameAudio.length === 2) addPair([image], clip, samples, leftovers);
+      const [few, many] = [sameImages.length, sameAudio.length].toSorted((a, b) => a - b);
+      if (many === 1 || (hasFrames && few === 1))
+        addClips(sameImages, sameAudio, "name", samples, leftovers);
       else {
-        const cause = `ambiguous: ${sameImages.length} images and ${sameAudio.length} clips are called '${name}'`;
+        const cause = `ambiguous: ${sameImages.length} ${sameImages.length === 1 ? "image" : "images"} and ${sameAudio.length} ${sameAudio.length === 1 ? "clip" : "clips"} of one name`;
         for (const item of open) leftovers.push({ items: [item], cause, keepable: true });
       }
     }
   }
   for (const item of [...images, ...audio])
     if (!done.has(item)) leftovers.push(alone([item], "name"));
-  return { samples, leftovers };
+  return { samples, leftovers: withoutUsed(samples, leftovers) };
 }
 
 /**
- * Pairs every clip with the mean of all frames that bear its id.
+ * Pairs every clip with all frames that bear its id.
  * @param idOf what a path's recording and its frames share; undefined: no id, no partner
  */
 export function matchById(
@@ -61,15 +76,8 @@ export function matchById(
   const clipsById = byKey(audio, idOf);
   for (const [id, frames] of framesById) {
     const clips = clipsById.get(id) ?? [];
-    if (clips.length === 0) leftovers.push(alone(frames, "id"));
-    else if (new Set(frames.map(({ label }) => label)).size > 1)
-      for (const item of [...frames, ...clips])
-        leftovers.push({
-          items: [item],
-          cause: "frames of one id have several labels",
-          keepable: false,
-        });
-    else for (const clip of clips) addPair(frames, clip, samples, leftovers);
+    if (clips.length > 0) addClips(frames, clips, "id", samples, leftovers);
+    else leftovers.push(alone(frames, "id"));
   }
   for (const [id, clips] of clipsById)
     if (!framesById.has(id)) for (const clip of clips) leftovers.push(alone([clip], "id"));
@@ -79,14 +87,32 @@ export function matchById(
   return { samples, leftovers: withoutUsed(samples, leftovers) };
 }
 
+/** Adds a pair for every clip; all rows as leftovers where the frames' emotions contradict each other. */
+export function addClips(
+  frames: readonly Item[],
+  clips: readonly Item[],
+  by: MatchWay,
+  samples: Sample[],
+  leftovers: Leftover[],
+): void {
+  const labels = new Set(frames.map(({ label }) => label));
+  labels.delete(UNKNOWN_LABEL);
+  if (labels.size <= 1) for (const clip of clips) addPair(frames, clip, samples, leftovers);
+  else {
+    const cause = `frames of one ${by === "manifest" ? "clip" : by} have several labels`;
+    for (const item of [...frames, ...clips])
+      leftovers.push({ items: [item], cause, keepable: false });
+  }
+}
+
 /** Adds a pair, or both sides as leftovers where their emotions contradict each other. */
-export function addPair(
+function addPair(
   images: readonly Item[],
   audio: Item,
   samples: Sample[],
   leftovers: Leftover[],
 ): void {
-  const imageLabel = images[0]?.label ?? UNKNOWN_LABEL;
+  const imageLabel = labelOf(images);
   if (imageLabel !== audio.label && imageLabel !== UNKNOWN_LABEL && audio.label !== UNKNOWN_LABEL) {
     const cause = `labels differ: image ${imageLabel}, audio ${audio.label}`;
     leftovers.push({ items: images, cause, keepable: false });

@@ -1,3 +1,5 @@
+import { UNKNOWN_LABEL } from "@emotion-service/core/labels";
+
 /** The parts that `--split` makes, in the order of its fractions. */
 export const PARTS = ["train", "val", "test"] as const;
 export type SplitPart = (typeof PARTS)[number];
@@ -8,6 +10,10 @@ export type Part = SplitPart | "all";
 /** The ways to match, as `--match_by` names them. */
 export const MATCH_WAYS = ["name", "id", "label", "manifest"] as const;
 export type MatchWay = (typeof MATCH_WAYS)[number];
+
+/** What `--frames` makes of several images that meet one clip: their mean, the first by path, or a row each. */
+export const FRAME_RULES = ["mean", "first", "each"] as const;
+export type FrameRule = (typeof FRAME_RULES)[number];
 
 /** How much of the data each part is to get: at least 0 each, 1 together. A part of 0 is not written. */
 export type Fractions = Readonly<Record<SplitPart, number>>;
@@ -21,7 +27,7 @@ export interface Item {
   readonly path: string;
   /** Canonical emotion, or "unknown". */
   readonly label: string;
-  /** What `--group_by` makes of the path (a speaker); rows of one group never stand in two parts. */
+  /** What `--group_by` makes of the path (a speaker), composed (NFC), else the path itself; rows of one group never stand in two parts. */
   readonly group: string;
   /** f4 [D], a view of the file's matrix. */
   readonly vector: Float32Array;
@@ -52,10 +58,15 @@ export interface Matching {
 
 /** Sample for rows that stay alone. */
 export function aloneSample({ items }: Leftover): Sample {
-  const label = items[0]?.label ?? "unknown";
+  const label = labelOf(items);
   return items[0]?.modality === "audio"
     ? { images: [], audio: items[0], label }
     : { images: items, audio: undefined, label };
+}
+
+/** The first known label of rows that do not contradict each other, else "unknown". */
+export function labelOf(items: readonly Item[]): string {
+  return items.find(({ label }) => label !== UNKNOWN_LABEL)?.label ?? UNKNOWN_LABEL;
 }
 
 /** Every row that a sample is made of. */

@@ -1,10 +1,12 @@
-import { UserError, causeOf } from "@emotion-service/core/errors";
+import { UserError } from "@emotion-service/core/errors";
 import { countBy } from "@emotion-service/core/files/manifest";
 import { createRandom } from "@emotion-service/core/random";
 import { type MatchOptions, chooseMatching } from "./choose.ts";
+import { divide } from "./divide.ts";
 import { labelCandidates, matchByLabel } from "./matchLabel.ts";
 import {
   type Fractions,
+  type FrameRule,
   type Item,
   type Leftover,
   type MatchWay,
@@ -16,7 +18,8 @@ import {
   groupBy,
   itemsOf,
 } from "./parts.ts";
-import { type Atom, type Unit, assignUnits, partsOf, unitsOf } from "./split.ts";
+import { type Placement, type PublishedSplit, placeGroups } from "./publishedSplit.ts";
+import type { Atom } from "./split.ts";
 
 export interface PlanOptions extends MatchOptions {
   /** Canonical emotions to keep; undefined: all. */
@@ -26,8 +29,10 @@ export interface PlanOptions extends MatchOptions {
   /** Pairs of each class in train, when matched by label; undefined: as many as the largest class has rows. */
   readonly pairsPerClass: number | undefined;
   readonly seed: number;
-  /** undefined: no split. */
+  /** undefined: no split, or the published one. */
   readonly fractions: Fractions | undefined;
+  /** Which part each speaker belongs to; stands above `fractions`. */
+  readonly published?: PublishedSplit | undefined;
   /** Whether data that cannot be split is an error; else it stays whole. */
   readonly splitRequired: boolean;
   /** What a group is, in the plural: "speakers". */
@@ -38,6 +43,8 @@ export interface Plan {
   readonly matchBy: MatchWay;
   /** Why it was matched so. */
   readonly reason: string;
+  /** What became of several images of one clip; undefined where there cannot be any. */
+  readonly frames: FrameRule | undefined;
   /** The rows of each part, or of "all" alone where nothing was split; sorted by path. */
   readonly parts: ReadonlyMap<Part, readonly Sample[]>;
   /** Rows that are in no part. */
@@ -46,6 +53,13 @@ export interface Plan {
   readonly notSplit: string | undefined;
   /** Lines of the manifest that name what is not there. */
   readonly missing: readonly string[];
+  /** Speakers of a published split that no row has. */
+  readonly absent: readonly string[];
+}
+
+/** What the steps share: the options, and where a published split puts each group. */
+interface Settings extends PlanOptions {
+  readonly placement: Placement | undefined;
 }
 
 type Division = Pick<Plan, "parts" | "dropped" | "notSplit">;
@@ -59,21 +73,43 @@ export function planPairs(
   audio: readonly Item[],
   options: PlanOptions,
 ): Plan {
-  const { matchBy, reason, matching, missing } = chooseMatching(images, audio, options);
-  if (matching !== undefined && options.pairsPerClass !== undefined)
+  const { published, groupNoun } = options;
+  const everything = [...images, ...audio];
+  const placement = published && placeGroups(published, everything, groupNoun);
+  const isIgnored = ({ group }: Item): boolean => placement?.placeOf.get(group) === "ignore";
+  const [seen, heard] = [images, audio].map((side) => side.filter((item) => !isIgnored(item)));
+  const choice = chooseMatching(seen ?? [], heard ?? [], options);
+  const { matchBy, reason, frames, matching, missing } = choice;
+  refuseOtherWay(matchBy, options);
+  const settings = { ...options, placement };
+  const division =
+    matching === undefined
+      ? planByLabel(seen ?? [], heard ?? [], settings)
+      : planMatched(onlyClasses(matching, options.classes), settings);
+  const dropped = [...everything.filter(isIgnored).map(ignored), ...division.dropped];
+  if (division.parts.size === 0) throw nothingPairs(matchBy, images, audio, dropped);
+  const absent = placement?.absent ?? [];
+  return { matchBy, reason, frames, missing, absent, ...division, dropped };
+}
+
+/** Refuses the flags that only some ways of matching have, once "auto" has chosen one. */
+function refuseOtherWay(matchBy: MatchWay, { pairsPerClass, frames }: PlanOptions): void {
+  if (matchBy !== "label" && pairsPerClass !== undefined)
     throw new UserError("E_FLAG", `--pairs_per_class: needs matching by label, is by ${matchBy}`, {
       hint: "leave it out, or add --match_by label",
     });
-  const division =
-    matching === undefined
-      ? planByLabel(images, audio, options)
-      : planMatched(onlyClasses(matching, options.classes), options);
-  if (division.parts.size === 0) throw nothingPairs(matchBy, images, audio, division.dropped);
-  return { matchBy, reason, missing, ...division };
+  if (matchBy === "label" && frames !== undefined)
+    throw new UserError("E_FLAG", "--frames: needs matching by name, id or manifest, is by label", {
+      hint: "leave it out: by label, every image goes with clips of its own",
+    });
+}
+
+function ignored(item: Item): Leftover {
+  return { items: [item], cause: "its speaker is 'ignore' in --split_csv", keepable: false };
 }
 
 /** Divides pairs that are made already. */
-function planMatched({ samples, leftovers }: Matching, options: PlanOptions): Division {
+function planMatched({ samples, leftovers }: Matching, options: Settings): Division {
   const kept = leftovers.filter(({ keepable }) => options.keepUnmatched && keepable);
   const rows = [...samples, ...kept.map(aloneSample)];
   const paired = new Set(samples.flatMap(itemsOf));
@@ -94,11 +130,7 @@ function planMatched({ samples, leftovers }: Matching, options: PlanOptions): Di
 }
 
 /** Divides the rows first, then pairs rows of one emotion within each part. */
-function planByLabel(
-  images: readonly Item[],
-  audio: readonly Item[],
-  options: PlanOptions,
-): Division {
+function planByLabel(images: readonly Item[], audio: readonly Item[], options: Settings): Division {
   const isWanted = ({ label }: Item): boolean => options.classes?.includes(label) ?? true;
   const { items, leftovers } = labelCandidates(images.filter(isWanted), audio.filter(isWanted));
   const leftOut = [
@@ -112,14 +144,18 @@ function planByLabel(
     stratum: `${item.label} ${item.modality}`,
   }));
   const random = createRandom(options.seed);
-  const { partOf, notSplit } = divide(atoms, options, random, {
+  const { partOf, notSplit, fractions } = divide(atoms, options, random, {
     isCore: (unit) => unit.items.some((item) => candidates.has(item) && item.modality === "audio"),
     isNeeded: (item) => candidates.has(item) && item.modality === "image",
   });
   const samples: Sample[] = [];
   const inParts = groupBy(items, (item) => partOf.get(item) ?? "all");
   for (const part of [...PARTS, "all"] as const) {
-    const matching = matchByLabel(inParts.get(part) ?? [], pairsOf(part, options), random);
+    const matching = matchByLabel(
+      inParts.get(part) ?? [],
+      pairsOf(part, options.pairsPerClass, fractions),
+      random,
+    );
     samples.push(...matching.samples);
     leftOut.push(...matching.leftovers);
   }
@@ -130,53 +166,15 @@ function planByLabel(
 }
 
 /** `--pairs_per_class` is for train (or for what is not split); the other parts get their share of it. */
-function pairsOf(part: Part, { pairsPerClass, fractions }: PlanOptions): number | undefined {
+function pairsOf(
+  part: Part,
+  pairsPerClass: number | undefined,
+  fractions: Fractions | undefined,
+): number | undefined {
   if (pairsPerClass === undefined || fractions === undefined || part === "all")
     return pairsPerClass;
   const whole = fractions.train > 0 ? fractions.train : Math.max(fractions.val, fractions.test);
   return Math.max(1, Math.round((pairsPerClass * fractions[part]) / whole));
-}
-
-/** Which part each row goes to. */
-interface Partition {
-  readonly partOf: ReadonlyMap<Item, Part>;
-  readonly notSplit: string | undefined;
-}
-
-interface DivideRules {
-  /** Units that are divided first, so that every part has some. */
-  readonly isCore: (unit: Unit) => boolean;
-  /** Rows of which every part must have some after that. */
-  readonly isNeeded: (item: Item) => boolean;
-}
-
-function divide(
-  atoms: readonly Atom[],
-  { fractions, splitRequired, groupNoun }: PlanOptions,
-  random: () => number,
-  { isCore, isNeeded }: DivideRules,
-): Partition {
-  const units = unitsOf(atoms);
-  const whole = new Map(units.flatMap(({ items }) => items.map((item) => [item, "all"] as const)));
-  if (fractions === undefined || units.length === 0) return { partOf: whole, notSplit: undefined };
-  try {
-    const cores = units.filter(isCore);
-    const first = cores.length > 0 ? cores : units;
-    const already = assignUnits(first, { fractions, random, noun: groupNoun });
-    const needy = partsOf(fractions).filter(
-      (part) => ![...already].some(([unit, own]) => own === part && unit.items.some(isNeeded)),
-    );
-    const rest = units.filter((unit) => !already.has(unit));
-    const later = assignUnits(rest, { fractions, random, noun: "images", already, needy });
-    const assigned = [...already, ...later];
-    const partOf = new Map(
-      assigned.flatMap(([{ items }, part]) => items.map((item) => [item, part] as const)),
-    );
-    return { partOf, notSplit: undefined };
-  } catch (error) {
-    if (splitRequired || !(error instanceof UserError)) throw error;
-    return { partOf: whole, notSplit: causeOf(error) };
-  }
 }
 
 /** Rows by part, parts in the order of PARTS, rows by path. */

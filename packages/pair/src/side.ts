@@ -8,7 +8,7 @@ export interface Side {
   readonly encoder: EncoderInfo;
   /** Sorted by path. */
   readonly items: readonly Item[];
-  /** Rows whose embedding holds NaN or infinity. */
+  /** Rows that no other step sees: the embedding holds NaN or infinity, or the row is another one again. */
   readonly broken: readonly Leftover[];
 }
 
@@ -37,8 +37,9 @@ export async function readSide(
     for (const [row, itemPath] of paths.entries()) {
       const vector = data.subarray(row * columns, (row + 1) * columns);
       const label = labels[row] ?? "unknown";
-      const item: Item = { modality, path: itemPath, label, group: groupOf(itemPath), vector };
-      if (vector.every(Number.isFinite)) items.push(item);
+      const group = groupOf(itemPath).normalize("NFC");
+      const item: Item = { modality, path: itemPath, label, group, vector };
+      if (isFinite(vector)) items.push(item);
       else broken.push({ items: [item], cause: "holds NaN or infinity", keepable: false });
     }
   }
@@ -47,11 +48,42 @@ export async function readSide(
       hint: "write it with embed, on a folder that has files",
     });
   items.sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0));
-  return { encoder, items, broken };
+  const again = items.filter((item, index) => isSameRow(item, items[index - 1]));
+  const repeats = new Set(again);
+  return {
+    encoder,
+    items: repeats.size === 0 ? items : items.filter((item) => !repeats.has(item)),
+    broken: [...broken, ...again.map(repeated)],
+  };
+}
+
+function repeated(item: Item): Leftover {
+  return { items: [item], cause: "the same row again", keepable: false };
+}
+
+/** Whether two rows agree in path, label and every value; rows of one path that do not are two images or clips. */
+function isSameRow(item: Item, other: Item | undefined): boolean {
+  return (
+    item.path === other?.path &&
+    item.label === other.label &&
+    item.vector.every((value, column) => value === other.vector[column])
+  );
+}
+
+/** A plain loop: `every` with a callback takes longer than all the rest of reading. */
+function isFinite(vector: Float32Array): boolean {
+  for (let column = 0; column < vector.length; column += 1)
+    if (!Number.isFinite(vector[column])) return false;
+  return true;
 }
 
 /** What the encoders that we know are for. */
-const MODALITY_OF: Readonly<Record<string, Modality>> = { face: "image", audio_stats: "audio" };
+const MODALITY_OF: Readonly<Record<string, Modality>> = {
+  face: "image",
+  resnet18: "image",
+  audio_stats: "audio",
+  audio_cnn: "audio",
+};
 
 function refuseOtherModality({ model }: EncoderInfo, name: string, modality: Modality): void {
   const actual = MODALITY_OF[model];

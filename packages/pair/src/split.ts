@@ -50,7 +50,7 @@ export function unitsOf(atoms: readonly Atom[]): Unit[] {
 
 export interface AssignOptions {
   readonly fractions: Fractions;
-  /** Seeded stream that orders units of one size. */
+  /** Seeded stream that orders units of about one size. */
   readonly random: () => number;
   /** What the units are, for the message when there are too few: "speakers". */
   readonly noun: string;
@@ -78,7 +78,9 @@ export function assignUnits(units: readonly Unit[], options: AssignOptions): Map
   };
   for (const [unit, part] of already) add(unit, part);
   const assigned = new Map<Unit, SplitPart>();
-  const order = shuffle([...units], random).toSorted((a, b) => sizeOf(b) - sizeOf(a));
+  // by name first: the seed then decides alone, whatever the order of a manifest's lines
+  const named = units.toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  const order = shuffle(named, random).toSorted((a, b) => magnitudeOf(b) - magnitudeOf(a));
   for (const [index, unit] of order.entries()) {
     const open = order.length - index <= needy.size ? [...needy] : parts;
     const part = leastOf(open, (candidate) =>
@@ -129,18 +131,24 @@ function requireEnough(units: readonly Unit[], parts: readonly SplitPart[], noun
   );
 }
 
-function sumCounts(units: readonly Unit[]): Map<string, number> {
+/** Rows of each stratum, of all units together. */
+export function sumCounts(units: readonly Unit[]): Map<string, number> {
   const totals = new Map<string, number>();
   for (const { counts } of units)
     for (const [stratum, count] of counts) totals.set(stratum, (totals.get(stratum) ?? 0) + count);
   return totals;
 }
 
+/** Whole powers of two of a unit's rows: units of one magnitude keep the seed's order, so that any of them may go anywhere. */
+function magnitudeOf(unit: Unit): number {
+  return Math.floor(Math.log2(sizeOf(unit)));
+}
+
 function sizeOf({ counts }: Unit): number {
   return sumOf(counts);
 }
 
-function sumOf(counts: ReadonlyMap<string, number>): number {
+export function sumOf(counts: ReadonlyMap<string, number>): number {
   let sum = 0;
   for (const count of counts.values()) sum += count;
   return sum;

@@ -1,7 +1,15 @@
 import { table } from "@emotion-service/core/cli/table";
 import { countBy } from "@emotion-service/core/files/manifest";
 import type { PartContent } from "./checkSplit.ts";
-import { PARTS, type MatchWay, type Modality, type Part, type Sample, itemsOf } from "./parts.ts";
+import {
+  type FrameRule,
+  PARTS,
+  type MatchWay,
+  type Modality,
+  type Part,
+  type Sample,
+  itemsOf,
+} from "./parts.ts";
 import type { Plan } from "./planPairs.ts";
 
 /** What stands in one file. */
@@ -10,6 +18,8 @@ interface PartSummary {
   readonly rows: number;
   /** Rows that have one modality alone. */
   readonly alone: number;
+  /** Rows whose image is the mean of several frames. */
+  readonly of_frames: number;
   /** Different speakers (or what `--group_by` makes of a path); a row is of its clip's speaker. */
   readonly speakers: number;
   /** Different images (frames, where several make a row) and clips. */
@@ -26,6 +36,8 @@ interface PartSummary {
 export interface PairSummary {
   readonly match_by: MatchWay;
   readonly reason: string;
+  /** What became of several images of one clip; null where there cannot be any. */
+  readonly frames: FrameRule | null;
   /** True where image and audio of a pair share the emotion alone. */
   readonly different_people: boolean;
   /** Rows of the file of all pairs. */
@@ -35,21 +47,32 @@ export interface PairSummary {
   readonly splits: Readonly<Partial<Record<Part, PartSummary>>>;
   /** What was checked to stand in one part only; absent where nothing was split. */
   readonly apart?: { readonly speakers: true; readonly images: true; readonly audio: true };
+  /** The file of the published split; null where there was none. */
+  readonly split_csv: string | null;
   /** How many rows of each input were dropped, by cause. */
   readonly dropped: Readonly<Record<Modality, Readonly<Record<string, number>>>>;
+  /** The path of one row of each of those. */
+  readonly dropped_examples: Readonly<Record<Modality, Readonly<Record<string, string>>>>;
   readonly warnings: readonly string[];
   readonly files: readonly string[];
   /** What a speaker is called in the printed summary. */
   readonly group_noun: string;
 }
 
+/** What a plan does not know. */
+interface SummaryFacts {
+  readonly groupNoun: string;
+  readonly splitCsv: string | undefined;
+  readonly files: readonly string[];
+  /** Files of an earlier run that stand beside. */
+  readonly stale: readonly string[];
+}
+
 /** Counts what a plan holds; `contents` is what checkSplit proved. */
 export function summarise(
   plan: Plan,
   contents: ReadonlyMap<Part, PartContent>,
-  groupNoun: string,
-  files: readonly string[],
-  stale: readonly string[],
+  { groupNoun, splitCsv, files, stale }: SummaryFacts,
 ): PairSummary {
   const samples = [...plan.parts.values()].flat();
   const isSplit = !plan.parts.has("all");
@@ -57,6 +80,7 @@ export function summarise(
   return {
     match_by: plan.matchBy,
     reason: plan.reason,
+    frames: plan.frames ?? null,
     different_people: plan.matchBy === "label",
     rows: samples.length,
     all: partSummary(samples),
@@ -64,7 +88,9 @@ export function summarise(
     ...(isSplit && contents.size > 0
       ? { apart: { speakers: true, images: true, audio: true } }
       : {}),
+    split_csv: splitCsv ?? null,
     dropped: { image: droppedBy(plan, "image"), audio: droppedBy(plan, "audio") },
+    dropped_examples: { image: examplesOf(plan, "image"), audio: examplesOf(plan, "audio") },
     warnings: warningsOf(plan, samples, stale),
     files,
     group_noun: groupNoun,
@@ -86,6 +112,7 @@ function partSummary(samples: readonly Sample[]): PartSummary {
   return {
     rows: samples.length,
     alone: samples.filter((row) => row.images.length === 0 || row.audio === undefined).length,
+    of_frames: samples.filter((row) => row.images.length > 1).length,
     speakers: new Set(samples.map((row) => (row.audio ?? row.images[0])?.group)).size,
     images: image.length,
     audio: audio.length,
@@ -101,6 +128,14 @@ function droppedBy({ dropped }: Plan, modality: Modality): Record<string, number
   return Object.fromEntries(countBy(own.map(({ cause }) => cause)));
 }
 
+/** The first path of each cause. */
+function examplesOf({ dropped }: Plan, modality: Modality): Record<string, string> {
+  const examples: Record<string, string> = {};
+  for (const { items, cause } of dropped)
+    for (const item of items) if (item.modality === modality) examples[cause] ??= item.path;
+  return examples;
+}
+
 function warningsOf(plan: Plan, samples: readonly Sample[], stale: readonly string[]): string[] {
   const warnings: string[] = [];
   if (plan.matchBy === "label") warnings.push(...strangers(samples));
@@ -108,7 +143,12 @@ function warningsOf(plan: Plan, samples: readonly Sample[], stale: readonly stri
   const [first] = plan.missing;
   if (first !== undefined)
     warnings.push(
-      `The manifest names ${plan.missing.length} files that are not there: ${first}, …`,
+      `The manifest names ${plan.missing.length} paths that lead to no row: ${first}${plan.missing.length > 1 ? ", …" : ""}`,
+    );
+  const [unknown] = plan.absent;
+  if (unknown !== undefined)
+    warnings.push(
+      `--split_csv names ${plan.absent.length} that no row has: ${unknown}${plan.absent.length > 1 ? ", …" : ""}`,
     );
   for (const path of stale)
     warnings.push(`${path} is of an earlier run and does not belong to these pairs.`);
@@ -143,7 +183,11 @@ export function formatSummary(summary: PairSummary): string {
       line(label, (part) => part.classes[label] ?? 0),
     ),
     line("rows", (part) => part.rows),
+    ...(columns.length > 1
+      ? [line("share of the rows", ({ rows }) => percent(rows / summary.rows))]
+      : []),
     ...(summary.all.alone > 0 ? [line("rows of one modality", (part) => part.alone)] : []),
+    ...(summary.all.of_frames > 0 ? [line("rows, mean of frames", (part) => part.of_frames)] : []),
     line(summary.group_noun, (part) => part.speakers),
     line("images", (part) => part.images),
     line("clips", (part) => part.audio),
@@ -152,6 +196,7 @@ export function formatSummary(summary: PairSummary): string {
   ]);
   return [
     `Matched by ${summary.match_by}: ${summary.reason}.`,
+    ...(summary.split_csv === null ? [] : [`Split as ${summary.split_csv} says.`]),
     ...summary.warnings,
     "",
     lines,
@@ -160,8 +205,8 @@ export function formatSummary(summary: PairSummary): string {
       summary,
       columns.slice(1).map(([, part]) => part),
     ),
-    ...droppedLines("image", dropped.image),
-    ...droppedLines("audio", dropped.audio),
+    ...droppedLines("image", dropped.image, summary.dropped_examples.image),
+    ...droppedLines("audio", dropped.audio, summary.dropped_examples.audio),
     `Wrote ${summary.files.join(", ")}`,
   ].join("\n");
 }
@@ -178,16 +223,26 @@ function proof(summary: PairSummary, parts: readonly PartSummary[]): string[] {
   ];
 }
 
-function droppedLines(modality: Modality, causes: Readonly<Record<string, number>>): string[] {
+function droppedLines(
+  modality: Modality,
+  causes: Readonly<Record<string, number>>,
+  examples: Readonly<Record<string, string>>,
+): string[] {
   const noun = modality === "image" ? "images" : "clips";
   const shown = Object.entries(causes).slice(0, CAUSES_SHOWN);
   const more = Object.keys(causes).length - shown.length;
-  const lines = shown.map(([cause, count]) => `dropped ${count} ${noun}: ${cause}`);
+  const lines = shown.map(
+    ([cause, count]) => `dropped ${count} ${noun}: ${cause} (such as ${examples[cause] ?? ""})`,
+  );
   return more > 0 ? [...lines, `… and ${noun} for ${more} more causes: see the manifest`] : lines;
 }
 
 /** Causes that the summary lists; the manifest has all. */
 const CAUSES_SHOWN = 12;
+
+function percent(share: number): string {
+  return `${(100 * share).toFixed(1)} %`;
+}
 
 function range([least, most]: readonly [number, number]): string {
   return least === most ? `${least}` : `${least}–${most}`;

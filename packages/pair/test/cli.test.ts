@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { writeEmbeddings } from "@emotion-service/core/hdf5/embeddings";
 import { createH5, writeArray } from "@emotion-service/core/hdf5/file";
@@ -279,7 +279,38 @@ describe("bad input: a message, an exit status, nothing left behind", () => {
       "pairs by class with another way",
       (f: string[]) => [...f, "--match_by", "id", "--pairs_per_class", "3"],
       2,
-      "--pairs_per_class: needs matching by label, is by id",
+      "option '--pairs_per_class <n>' contradicts '--match_by id'",
+    ],
+    [
+      "frames by label",
+      (f: string[]) => [...f, "--match_by", "label", "--frames", "mean"],
+      2,
+      "option '--frames <rule>' contradicts '--match_by label'",
+    ],
+    [
+      "frames where labels are all that matches",
+      (f: string[]) => [...f, "--frames", "mean"],
+      2,
+      "--frames: needs matching by name, id or manifest, is by label",
+    ],
+    ["an unknown rule", (f: string[]) => [...f, "--frames", "last"], 2, "mean, first, each"],
+    [
+      "a pattern beside a manifest",
+      (f: string[]) => [...f, "--manifest", "no.csv", "--id_pattern", "(a)"],
+      2,
+      "'--id_pattern <regex>' contradicts '--manifest <csv>'",
+    ],
+    [
+      "two splits",
+      (f: string[]) => [...f, "--split_csv", "no.csv", "--split", "none"],
+      2,
+      "'--split_csv <file>' contradicts '--split <train,val,test>'",
+    ],
+    [
+      "a missing split",
+      (f: string[]) => [...f, "--split_csv", "no.csv"],
+      1,
+      "--split_csv no.csv: no such file",
     ],
     [
       "a missing manifest",
@@ -385,7 +416,7 @@ describe("bad input: a message, an exit status, nothing left behind", () => {
     );
     writeFileSync(csv, "image_path,audio_path,label\na,b,bored\n");
     expect((await pair(...flags, "--manifest", csv)).stderr).toContain(
-      "row 1: label must be an emotion, is 'bored'",
+      "line 2: label must be an emotion, is 'bored'",
     );
   });
 
@@ -422,11 +453,12 @@ describe("bad input: a message, an exit status, nothing left behind", () => {
       encoder,
       splits: new Map([["all", { embeddings, labels: ["sad"], paths: ["a.wav"] }]]),
     });
-    const args = ["--img_h5", "audio.h5", "--aud_h5", "audio.h5", "--out_h5", "p.h5"];
+    copyFileSync(join(folder, "audio.h5"), join(folder, "images.h5"));
+    const args = ["--img_h5", "images.h5", "--aud_h5", "audio.h5", "--out_h5", "p.h5"];
     const { exitCode, stderr } = await runCommand("pair", args, { cwd: folder });
     expect(exitCode).toBe(2);
-    expect(stderr).toContain("--img_h5 audio.h5: must hold image embeddings, holds audio ones");
-    expect(namesIn(folder)).toEqual(["audio.h5"]);
+    expect(stderr).toContain("--img_h5 images.h5: must hold image embeddings, holds audio ones");
+    expect(namesIn(folder)).toEqual(["audio.h5", "images.h5"]);
   });
 
   test("an output that would replace an input", async () => {

@@ -49,7 +49,7 @@ describe("by name", () => {
       items("audio", ["x.wav", "y.wav"]),
     );
     expect(pairsOf(matching)).toEqual(["y.jpg|y.wav"]);
-    const cause = "ambiguous: 2 images and 1 clips are called 'x'";
+    const cause = "ambiguous: 2 images and 1 clip of one name";
     expect(causesOf(matching)).toEqual([`x.jpg: ${cause}`, `x.png: ${cause}`, `x.wav: ${cause}`]);
   });
 
@@ -60,6 +60,33 @@ describe("by name", () => {
     );
     expect(pairsOf(matching)).toEqual(["a/x.jpg|a/x.wav"]);
     expect(causesOf(matching)).toHaveLength(2);
+  });
+
+  test("several images of one name are frames where that was said, several clips each get the image", () => {
+    const images = items("image", ["f1/x.jpg", "f2/x.jpg", "y.jpg", "a/z.jpg", "b/z.jpg"]);
+    const audio = items("audio", ["x.wav", "1/y.wav", "2/y.wav", "c/z.wav", "d/z.wav"]);
+    const matching = matchByName(images, audio, true);
+    expect(pairsOf(matching)).toEqual([
+      "f1/x.jpg+f2/x.jpg|x.wav",
+      "y.jpg|1/y.wav",
+      "y.jpg|2/y.wav",
+    ]);
+    expect(causesOf(matching)).toEqual(
+      ["a/z.jpg", "b/z.jpg", "c/z.wav", "d/z.wav"].map(
+        (path) => `${path}: ambiguous: 2 images and 2 clips of one name`,
+      ),
+    );
+    expect(pairsOf(matchByName(images, audio))).toEqual([]);
+  });
+
+  test("a hundred thousand images of one name take no time that grows with their square", () => {
+    const images = items(
+      "image",
+      Array.from({ length: 100_000 }, (_, i) => `${i}/x.jpg`),
+    );
+    const started = performance.now();
+    expect(matchByName(images, items("audio", ["a/x.wav", "b/x.wav"])).samples).toEqual([]);
+    expect(performance.now() - started).toBeLessThan(10_000);
   });
 
   test("labels that contradict each other are no pair", () => {
@@ -107,6 +134,13 @@ describe("by id", () => {
     expect(matching.leftovers.flatMap(({ items: rows }) => rows)).toHaveLength(3);
   });
 
+  test("a frame without a label goes with those that have one", () => {
+    const images = [item("image", "1a.jpg", 0, "unknown"), item("image", "1b.jpg", 1, "sad")];
+    const clip = item("audio", "1.wav", 0, "unknown");
+    const { samples } = matchById(images, [clip], (path) => path.slice(0, 1));
+    expect(samples.map(({ label, images: own }) => [label, own.length])).toEqual([["sad", 2]]);
+  });
+
   test("two clips of one id share the frames", () => {
     const clips = ["03-01-03-01-01-01-05.wav", "02-01-03-01-01-01-05.wav"];
     const { samples } = matchById(items("image", frames), items("audio", clips), utteranceIdOf);
@@ -118,6 +152,7 @@ describe("by manifest", () => {
   const images = items("image", ["happy/1.jpg", "happy/2.jpg"]);
   const audio = items("audio", ["a.wav", "b.wav"]);
   const line = (imagePath: string, audioPath: string, label?: string) => ({
+    line: 2,
     imagePath,
     audioPath,
     label,
@@ -153,6 +188,49 @@ describe("by manifest", () => {
       "b.wav: not paired by the manifest",
       "happy/2.jpg: not paired by the manifest",
     ]);
+  });
+
+  test("the images of one clip are its frames where that was said, by path, whatever the order of lines", () => {
+    const lines = [line("happy/2.jpg", "a.wav"), line("happy/1.jpg", "a.wav", "sad")];
+    for (const order of [lines, lines.toReversed()]) {
+      const { samples } = matchByManifest(images, audio, order, true);
+      expect(samples.map((sample) => [sampleText(sample), sample.label])).toEqual([
+        ["happy/1.jpg+happy/2.jpg|a.wav", "sad"],
+      ]);
+    }
+    expect(matchByManifest(images, audio, lines).samples).toHaveLength(2);
+  });
+
+  test("frames of one clip that lines label differently are no sample", () => {
+    const matching = matchByManifest(
+      images,
+      audio,
+      [line("happy/1.jpg", "a.wav", "sad"), line("happy/2.jpg", "a.wav", "happy")],
+      true,
+    );
+    expect(matching.samples).toEqual([]);
+    expect(causesOf(matching)).toContain(
+      "happy/1.jpg: lines of the manifest give frames of one clip several labels",
+    );
+  });
+
+  test("one pair with two labels is refused", () => {
+    expect(() =>
+      matchByManifest(images, audio, [
+        { ...line("happy/1.jpg", "a.wav", "sad"), line: 2 },
+        { ...line("data/happy/1.jpg", "a.wav", "happy"), line: 7 },
+      ]),
+    ).toThrow("lines 2 and 7 give one pair (happy/1.jpg, a.wav) two labels: sad, happy");
+  });
+
+  test("a path of several rows leads nowhere, and accents match composed or not", () => {
+    const twice = items("image", ["x.jpg", "x.jpg", "cafe\u0301.jpg"]);
+    const matching = matchByManifest(twice, audio, [
+      line("x.jpg", "a.wav"),
+      line("caf\u00e9.jpg", "b.wav"),
+    ]);
+    expect(pairsOf(matching)).toEqual(["cafe\u0301.jpg|b.wav"]);
+    expect(matching.missing).toEqual(["several rows of image 'x.jpg'"]);
   });
 });
 

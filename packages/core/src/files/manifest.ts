@@ -80,17 +80,21 @@ export function readCsv(path: string, flag: string, columns: readonly string[]):
 /** A line of a CSV file by column; a line that is cut short lacks the last ones. */
 export type CsvRow = Partial<Record<string, string>>;
 
-/** As {@link readCsv}, with the columns that the header line names. */
-export function readCsvTable(
-  path: string,
-  flag: string,
-  columns: readonly string[],
-): { readonly columns: string[]; readonly rows: CsvRow[] } {
+/** A CSV file with a header line. */
+export interface CsvTable {
+  /** The columns that the header line names. */
+  readonly columns: string[];
+  readonly rows: CsvRow[];
+  /** The line of the file where each row begins, from 1; empty lines count. */
+  readonly lines: number[];
+}
+
+/** As {@link readCsv}, with the columns and where the rows stand. */
+export function readCsvTable(path: string, flag: string, columns: readonly string[]): CsvTable {
   requireFile(path, flag);
-  const { data, meta } = Papa.parse<CsvRow>(readFileSync(path, "utf8").replace(/^\uFEFF/, ""), {
-    header: true,
-    skipEmptyLines: true,
-  });
+  const text = readFileSync(path, "utf8").replace(/^\uFEFF/, "");
+  const above = /^(?:[ \t]*\r?\n)*/.exec(text)?.[0] ?? "";
+  const { data, meta } = Papa.parse<CsvRow>(text.slice(above.length), { header: true });
   const there = meta.fields ?? [];
   for (const column of columns)
     if (!there.includes(column))
@@ -99,7 +103,29 @@ export function readCsvTable(
         `${flag} ${path}: lacks the column '${column}' (it has: ${there.join(", ") || "none"})`,
         { hint: `its first line must name the columns ${columns.join(",")}` },
       );
-  return { columns: there, rows: data };
+  return { columns: there, ...withoutEmptyLines(data, 2 + lineBreaksIn(above)) };
+}
+
+/** The rows of lines that are not empty, and their line numbers; `line` is that of the first. */
+function withoutEmptyLines(
+  data: readonly CsvRow[],
+  line: number,
+): Pick<CsvTable, "rows" | "lines"> {
+  const rows: CsvRow[] = [];
+  const lines: number[] = [];
+  for (const row of data) {
+    const cells = Object.values(row);
+    if (cells.length > 1 || cells[0] !== "") {
+      rows.push(row);
+      lines.push(line);
+    }
+    line += 1 + lineBreaksIn(cells.join(""));
+  }
+  return { rows, lines };
+}
+
+function lineBreaksIn(text: string): number {
+  return text.split("\n").length - 1;
 }
 
 /** Counts of equal strings, most frequent first, ties by name: the causes of failed files, the rows of a label. */

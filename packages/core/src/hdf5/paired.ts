@@ -2,6 +2,7 @@ import { UNKNOWN_LABEL, canonicalEmotion } from "../labels.ts";
 import { requireRows } from "./embeddings.ts";
 import { type EncoderInfo, encoderAttributes, encoderFromAttributes } from "./encoder.ts";
 import {
+  type AttributeValue,
   type Group,
   type Matrix,
   createH5,
@@ -46,6 +47,8 @@ export interface PairedFile {
   /** Why they were matched so, a sentence; "unknown" in a file of another writer. */
   readonly matchReason?: string;
   readonly seed: number;
+  /** More attributes for the writer to keep: how it was split, what became of several frames. */
+  readonly facts?: Readonly<Record<string, AttributeValue>>;
 }
 
 /** Writes a paired file at `path` (a staged output's temporary path). */
@@ -61,6 +64,7 @@ export async function writePaired(path: string, content: PairedFile): Promise<vo
         match_by: content.matchBy,
         ...(content.matchReason === undefined ? {} : { match_reason: content.matchReason }),
         seed: content.seed,
+        ...content.facts,
         ...encoderAttributes(content.imageEncoder, "image_"),
         ...encoderAttributes(content.audioEncoder, "audio_"),
       });
