@@ -24,7 +24,8 @@ import { UserError } from "../../packages/core/src/errors.ts";
 import { requireFolder } from "../../packages/core/src/files/listFiles.ts";
 import { loadTensorFlow } from "../../packages/core/src/model/backend.ts";
 import { evaluate } from "../../packages/core/src/model/trainClassifier.ts";
-import { fit, readCorpus, settingsOf, sourceOf } from "../audioCnn/fit.ts";
+import { fit, readCorpus, sourceOf } from "../audioCnn/fit.ts";
+import { settingsOf } from "../recipe.ts";
 import { writeAudioFold } from "./audioOnly.ts";
 import { FOLDS, partIn, requireFold, writeFoldCsv } from "./folds.ts";
 

@@ -135,7 +135,7 @@ describe("embed --videos_dir refuses", () => {
     [["--videos_dir", "v", "--images_dir", "i", ...OUTPUTS], /exactly one of [^]*, got 2/],
     [
       ["--videos_dir", "v", ...OUTPUTS, "--model", "audio_stats"],
-      /--model audio_stats: must be face or resnet18 \(or auto\) for pictures, or an \.onnx file/,
+      /--model audio_stats: must be face or face_cnn or resnet18 \(or auto\) for pictures, or an \.onnx file/,
     ],
     [["--images_dir", "i", "--out_h5", "a.h5", "--fps", "2"], /--fps 2: is for --videos_dir/],
     [["--videos_dir", "v", ...OUTPUTS, "--fps", "0"], /--fps.* must be/],
