@@ -35,6 +35,7 @@ function checkpointOf(modalities: readonly ("image" | "audio")[]): Checkpoint {
     encoders,
     weights,
     matchBy: "id",
+    temperature: 1.5,
     epoch: 4,
     settings: { lr: 1e-3, modalities },
     metrics: { val_uar: 0.5 },
