@@ -95,7 +95,7 @@ describe("refused, with a cause, and nothing left behind", () => {
       "a model of the other kind",
       ["--images_dir", "broken", "--model", "audio_stats", ...out],
       2,
-      /--model audio_stats: must be face or resnet18 \(or auto\) for pictures/,
+      /--model audio_stats: must be face or face_cnn or resnet18 \(or auto\) for pictures/,
     ],
     [
       "weights that are none",
@@ -113,7 +113,7 @@ describe("refused, with a cause, and nothing left behind", () => {
       "weights for another model",
       ["--images_dir", "broken", "--weights", "random", ...out],
       2,
-      /--weights: is for --model resnet18 or audio_cnn, the model is face/,
+      /--weights: is for --model resnet18, face_cnn or audio_cnn, the model is face/,
     ],
     [
       "a device for another model",

@@ -141,7 +141,7 @@ describe("refused", () => {
     [
       [...SOUND, "--weights", "x"],
       2,
-      /--weights: is for --model resnet18 or audio_cnn, the model is onnx/,
+      /--weights: is for --model resnet18, face_cnn or audio_cnn, the model is onnx/,
     ],
     [[...PICTURES, "--sr", "8000"], 2, /--sr: is not for an \.onnx file that takes pictures/],
     [[...PICTURES, "--layout", "ntc"], 2, /--layout ntc: must be nchw or nhwc for pictures/],

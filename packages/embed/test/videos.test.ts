@@ -149,7 +149,7 @@ describe("embed --videos_dir refuses", () => {
     ],
     [
       ["--videos_dir", "v", ...OUTPUTS, "--weights", "w"],
-      /--weights: is for --model resnet18 .* the model is face/,
+      /--weights: is for --model resnet18,.*, the model is face/,
     ],
     [
       ["--videos_dir", "v", ...OUTPUTS, "--audio_weights", "w"],
