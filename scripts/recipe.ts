@@ -51,3 +51,23 @@ export function tellEpoch(
       `${name} epoch ${epoch}/${epochs}  train loss ${loss.toFixed(4)}  macro recall ${recall.toFixed(4)}\n`,
     );
 }
+
+/** Mean and deviation (of the population) of the folds. */
+export function spreadOf(values: readonly number[]): { mean: number; deviation: number } {
+  const mean = values.reduce((a, b) => a + b, 0) / values.length;
+  const squares = values.reduce((a, b) => a + (b - mean) ** 2, 0);
+  return { mean, deviation: Math.sqrt(squares / values.length) };
+}
+
+/** class → recall, of a confusion [meant, told]. */
+export function recallsOf(
+  classes: readonly string[],
+  confusion: readonly (readonly number[])[],
+): Record<string, number> {
+  return Object.fromEntries(
+    classes.map((name, i) => {
+      const row = confusion[i] ?? [];
+      return [name, (row[i] ?? 0) / row.reduce((a, b) => a + b, 0)];
+    }),
+  );
+}

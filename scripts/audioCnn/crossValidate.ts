@@ -11,7 +11,7 @@
 import { parseArgs } from "node:util";
 import { evaluate } from "../../packages/core/src/model/trainClassifier.ts";
 import { createRandom, shuffle } from "../../packages/core/src/random.ts";
-import { backendOf, settingsOf } from "../recipe.ts";
+import { backendOf, recallsOf, settingsOf, spreadOf } from "../recipe.ts";
 import { FLAGS, fit, readCorpus, sourceOf } from "./fit.ts";
 
 const { values: flags } = parseArgs({
@@ -36,15 +36,9 @@ for (let fold = 0; fold < folds; fold += 1) {
   if (flags.only !== undefined && Number(flags.only) !== fold) continue;
   recalls.push(await runFold(fold));
 }
-const mean = recalls.reduce((a, b) => a + b, 0) / recalls.length;
-const deviation = Math.sqrt(recalls.reduce((a, b) => a + (b - mean) ** 2, 0) / recalls.length);
-const recall = Object.fromEntries(
-  classes.map((name, i) => {
-    const row = confusion[i] ?? [];
-    return [name, (row[i] ?? 0) / row.reduce((a, b) => a + b, 0)];
-  }),
-);
-const folded = { backend, folds: recalls.length, uar: mean, deviation };
+const { mean: uar, deviation } = spreadOf(recalls);
+const recall = recallsOf(classes, confusion);
+const folded = { backend, folds: recalls.length, uar, deviation };
 console.log(JSON.stringify({ ...folded, recall, classes, confusion }));
 
 /** Trains on all other folds; returns the macro recall on this one. */

@@ -9,12 +9,13 @@
  * batch a worker; and likewise the processor time, in which a busy machine shows least. resnet18 takes random weights unless --weights names others.
  */
 import { execFileSync } from "node:child_process";
-import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { Worker, isMainThread, parentPort, workerData } from "node:worker_threads";
 import { root } from "../setup.mjs";
+import { copyPictures } from "./copyPictures.mjs";
 
 /** A module of core, as built. */
 const core = (name) => import(join(root, `packages/core/dist/${name}.js`));
@@ -80,20 +81,6 @@ function print(count, fewCount, runs) {
       `${(1 / running("seconds")).toFixed(1)} pictures/s, ${ratio(1 / running("seconds"), limit)}; ` +
       `${(1000 * running("processor")).toFixed(2)} ms of processor time each, ${ratio(running("processor"), work)}`,
   );
-}
-
-/** Copies the first `most` pictures of a folder and those below it. */
-function copyPictures(source, target, most) {
-  mkdirSync(target);
-  const names = readdirSync(source, { recursive: true })
-    .filter((name) => /\.(jpe?g|png)$/i.test(name))
-    .sort((a, b) => (a < b ? -1 : 1))
-    .slice(0, most);
-  for (const [i, name] of names.entries()) {
-    const copy = `${String(i).padStart(6, "0")}_${name.replaceAll(/[/\\]/g, "_")}`;
-    copyFileSync(join(source, name), join(target, copy));
-  }
-  return { folder: target, count: names.length };
 }
 
 /** Prints the processor time of a program, milliseconds, when it ends. */

@@ -11,11 +11,12 @@
  * times ours alone.
  */
 import { spawn } from "node:child_process";
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { root } from "../setup.mjs";
+import { copyPictures } from "./copyPictures.mjs";
 
 const { values: flags } = parseArgs({
   options: {
@@ -38,27 +39,13 @@ const own = ["--model", "resnet18", "--quiet", ...flags.flags.split(" ").filter(
 const programs = { ours: [process.execPath, join(root, "packages/embed/bin/embed.js"), ...own] };
 if (flags.peer !== undefined) programs.peer = flags.peer.split(" ");
 try {
-  const { pictures, count } = copyPictures(flags.images_dir, Number(flags.files));
+  const target = join(folder, "pictures");
+  const { folder: pictures, count } = copyPictures(flags.images_dir, target, Number(flags.files));
   const runs = await inTurn(programs, pictures);
   for (const [name, each] of Object.entries(runs)) console.log(line(name, each, count));
   if (runs.peer !== undefined) printRatios(runs, count);
 } finally {
   rmSync(folder, { recursive: true, force: true });
-}
-
-/** Copies the first `most` pictures of a folder and those below it. */
-function copyPictures(source, most) {
-  const target = join(folder, "pictures");
-  mkdirSync(target);
-  const names = readdirSync(source, { recursive: true })
-    .filter((name) => /\.(jpe?g|png)$/i.test(name))
-    .sort((a, b) => (a < b ? -1 : 1))
-    .slice(0, most);
-  for (const [i, name] of names.entries()) {
-    const copy = `${String(i).padStart(6, "0")}_${name.replaceAll(/[/\\]/g, "_")}`;
-    copyFileSync(join(source, name), join(target, copy));
-  }
-  return { pictures: target, count: names.length };
 }
 
 async function inTurn(commands, pictures) {

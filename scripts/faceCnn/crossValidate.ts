@@ -13,7 +13,7 @@
 import { parseArgs } from "node:util";
 import { classificationMetrics } from "../../packages/core/src/metrics/classification.ts";
 import { createRandom, shuffle } from "../../packages/core/src/random.ts";
-import { backendOf, settingsOf } from "../recipe.ts";
+import { backendOf, recallsOf, settingsOf, spreadOf } from "../recipe.ts";
 import { FLAGS, fit, scoresOf } from "./fit.ts";
 import { expressionScores, fitFeature } from "./rivals.ts";
 import { readFaces } from "./views.ts";
@@ -40,12 +40,7 @@ for (let fold = 0; fold < folds; fold += 1) {
   if (flags.only !== undefined && Number(flags.only) !== fold) continue;
   recalls.push(await runFold(fold));
 }
-const recall = Object.fromEntries(
-  classes.map((name, i) => {
-    const row = confusion[i] ?? [];
-    return [name, (row[i] ?? 0) / row.reduce((a, b) => a + b, 0)];
-  }),
-);
+const recall = recallsOf(classes, confusion);
 const summary = Object.fromEntries(
   NAMES.map((name) => [name, spreadOf(recalls.map((of) => of[name]))]),
 );
@@ -93,10 +88,4 @@ async function runFold(fold: number): Promise<Record<(typeof NAMES)[number], num
 function largest(scores: Float32Array, row: number): number {
   const own = scores.subarray(row * classes.length, (row + 1) * classes.length);
   return own.indexOf(Math.max(...own));
-}
-
-function spreadOf(values: readonly number[]): { mean: number; deviation: number } {
-  const mean = values.reduce((a, b) => a + b, 0) / values.length;
-  const squares = values.reduce((a, b) => a + (b - mean) ** 2, 0);
-  return { mean, deviation: Math.sqrt(squares / values.length) };
 }

@@ -1,10 +1,15 @@
 /** What face_cnn is trained on: several views of each face of a folder, as the maps that the expression network makes of them. */
 import { join } from "node:path";
 import { LEFT_EYE, RIGHT_EYE, alignFace } from "../../packages/core/src/face/alignFace.ts";
-import { loadFaceEncoder } from "../../packages/core/src/face/faceEncoder.ts";
 import { loadFaceEngine } from "../../packages/core/src/face/faceEngine.ts";
+import { FACE_INPUT_SIZE } from "../../packages/core/src/face/faceFeatureExtractor.ts";
 import { type FaceNets, createFaceNets } from "../../packages/core/src/face/faceNets.ts";
-import { type RgbImage, mirrored, readImage } from "../../packages/core/src/face/image.ts";
+import {
+  type RgbImage,
+  mirrored,
+  readImage,
+  toSquare,
+} from "../../packages/core/src/face/image.ts";
 import { IMAGE_EXTENSIONS, listFiles } from "../../packages/core/src/files/listFiles.ts";
 import { EMOTIONS, factsOf } from "../../packages/core/src/labels.ts";
 import { createRandom, normal } from "../../packages/core/src/random.ts";
@@ -27,7 +32,6 @@ const BATCH = 16;
  */
 export async function readFaces(folder: string, views: number, seed: number): Promise<Faces> {
   const paths = listFiles(folder, IMAGE_EXTENSIONS, "--images_dir");
-  const encoder = await loadFaceEncoder("off");
   const nets = createFaceNets(await loadFaceEngine());
   const random = createRandom(seed);
   const labels: string[] = [];
@@ -35,11 +39,7 @@ export async function readFaces(folder: string, views: number, seed: number): Pr
   for (let start = 0; start < paths.length; start += BATCH) {
     const batch = paths.slice(start, start + BATCH);
     const faces = await Promise.all(
-      batch.map(async (path) => {
-        const face = await encoder.prepare(await readImage(join(folder, path)));
-        if (face === undefined) throw new Error(`${path}: has no face`);
-        return face;
-      }),
+      batch.map(async (path) => toSquare(await readImage(join(folder, path)), FACE_INPUT_SIZE)),
     );
     maps.push(...(await viewsOf(nets, faces, views, random)));
     labels.push(...batch.map((path) => factsOf(path).label));

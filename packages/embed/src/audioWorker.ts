@@ -1,5 +1,6 @@
 import { join } from "node:path";
-import { type TrainedAudio, loadAudioEncoder } from "@emotion-service/core/audio/audioEncoder";
+import { loadAudioEncoder } from "@emotion-service/core/audio/audioEncoder";
+import type { TrainedModel } from "@emotion-service/core/model/modelFolder";
 import { openSound } from "@emotion-service/core/audio/decode";
 import { createLogMelExtractor } from "@emotion-service/core/audio/logMel";
 import { DEFAULT_LOG_MEL } from "@emotion-service/core/audio/logMelConfig";
@@ -8,7 +9,7 @@ import { serveJobs } from "@emotion-service/core/workers/serve";
 export interface AudioSettings {
   readonly folder: string;
   /** undefined: audio_stats, at the default feature settings */
-  readonly trained: TrainedAudio | undefined;
+  readonly trained: TrainedModel | undefined;
 }
 
 /** Each worker has a core of its own. */

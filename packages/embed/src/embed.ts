@@ -11,13 +11,13 @@ import type {
   PictureEncoderOptions,
 } from "@emotion-service/core/image/pictureEncoder";
 import type { TrainedModel } from "@emotion-service/core/model/modelFolder";
-import { chooseModel, trainedModel } from "./chooseModel.ts";
+import { trainedOrShipped } from "@emotion-service/core/model/shippedModels";
+import { chooseModel } from "./chooseModel.ts";
 import { embedPictures } from "./embedPictures.ts";
 import { type Begin, embedAudioFeatures, embedAudioFiles, embedImages } from "./embedRows.ts";
+import { embedSounds } from "./embedSounds.ts";
 import type { FrameNetwork } from "./embedVideoFrames.ts";
 import { type EmbedVideosOptions, type VideoSummaries, embedVideos } from "./embedVideos.ts";
-import type { EmbedSummary } from "./summary.ts";
-import { filesOf, targetOf, writeEmbedded } from "./writeEmbedded.ts";
 import {
   isOnnx,
   pictureSettings,
@@ -25,7 +25,8 @@ import {
   soundSettings,
   withoutSound,
 } from "./onnxFlags.ts";
-import { embedSounds } from "./embedSounds.ts";
+import type { EmbedSummary } from "./summary.ts";
+import { filesOf, targetOf, writeEmbedded } from "./writeEmbedded.ts";
 
 export interface EmbedOptions extends EmbedVideosOptions {
   /** Exactly one of the four inputs is given. */
@@ -118,7 +119,7 @@ function choosePictureModel(options: EmbedOptions): string {
 const FACE_MODELS: readonly string[] = ["face", "face_cnn"];
 
 function faceModelOf(model: string, { weights }: EmbedOptions): TrainedModel | undefined {
-  return model === "face_cnn" ? trainedModel("face_cnn", weights) : undefined;
+  return model === "face_cnn" ? trainedOrShipped("face_cnn", weights, "--weights") : undefined;
 }
 
 function choosePictures(imagesDir: string, options: EmbedOptions): Input {
@@ -153,7 +154,8 @@ function chooseSound(options: EmbedOptions): Input {
   const { audioDir, audioH5 = "", device, model: file } = options;
   const model = isOnnx(file) ? "onnx" : chooseModel(file, ["audio_stats", "audio_cnn"], "sound");
   refuseNetworkFlags(options, model);
-  const trained = model === "audio_cnn" ? trainedModel("audio_cnn", options.weights) : undefined;
+  const trained =
+    model === "audio_cnn" ? trainedOrShipped("audio_cnn", options.weights, "--weights") : undefined;
   const network = isOnnx(file)
     ? { file, flag: "--model", device, settings: soundSettings(options.onnx) }
     : undefined;

@@ -1,8 +1,4 @@
-import {
-  type OnnxAudio,
-  type TrainedAudio,
-  loadAudioEncoder,
-} from "@emotion-service/core/audio/audioEncoder";
+import { type OnnxAudio, loadAudioEncoder } from "@emotion-service/core/audio/audioEncoder";
 import { DEFAULT_LOG_MEL, type LogMelConfig } from "@emotion-service/core/audio/logMelConfig";
 import { breathe } from "@emotion-service/core/breathe";
 import { UserError } from "@emotion-service/core/errors";
@@ -144,7 +140,7 @@ export async function embedVideoFaces(
 export async function embedAudioFiles(
   folder: string,
   paths: readonly string[],
-  trained: TrainedAudio | undefined,
+  trained: TrainedModel | undefined,
   options: EmbedRun,
   begin: Begin,
 ): Promise<void> {
@@ -198,7 +194,7 @@ const CLIPS_A_TURN = 16;
  */
 export async function embedAudioFeatures(
   file: string,
-  trained: TrainedAudio | OnnxAudio | undefined,
+  trained: TrainedModel | OnnxAudio | undefined,
   options: EmbedRun,
   begin: Begin,
 ): Promise<void> {

@@ -4,7 +4,8 @@ import { UserError } from "@emotion-service/core/errors";
 import { VIDEO_EXTENSIONS, listFiles } from "@emotion-service/core/files/listFiles";
 import { refuseReplacing } from "@emotion-service/core/files/outputs";
 import { DEFAULT_FPS } from "@emotion-service/core/video/frames";
-import { chooseModel, trainedModel } from "./chooseModel.ts";
+import { trainedOrShipped } from "@emotion-service/core/model/shippedModels";
+import { chooseModel } from "./chooseModel.ts";
 import { type EmbedRun, embedAudioFiles, embedVideoFaces } from "./embedRows.ts";
 import { embedSounds } from "./embedSounds.ts";
 import { type FrameNetwork, embedVideoFrames } from "./embedVideoFrames.ts";
@@ -66,7 +67,9 @@ export async function embedVideos(
       `--audio_weights: is for --audio_model audio_cnn, it is ${heard}`,
     );
   const trained =
-    heard === "audio_cnn" ? trainedModel("audio_cnn", audioWeights, "--audio_weights") : undefined;
+    heard === "audio_cnn"
+      ? trainedOrShipped("audio_cnn", audioWeights, "--audio_weights")
+      : undefined;
   const settings = videoSoundSettings(options.onnx, heard);
   const soundNetwork = {
     file: audioModel,

@@ -1,6 +1,7 @@
 import { audioCnnInfo } from "@emotion-service/core/audio/audioCnnEncoder";
-import type { AudioEncoder, TrainedAudio } from "@emotion-service/core/audio/audioEncoder";
-import { SHIPPED_AUDIO_CNN } from "@emotion-service/core/model/shippedModels";
+import type { AudioEncoder } from "@emotion-service/core/audio/audioEncoder";
+import type { TrainedModel } from "@emotion-service/core/model/modelFolder";
+import { SHIPPED, SHIPPED_AUDIO_CNN } from "@emotion-service/core/model/shippedModels";
 import type { LogMelConfig } from "@emotion-service/core/audio/logMelConfig";
 import type { SoundInput } from "@emotion-service/core/audio/prepareSound";
 import { UserError, causeOf } from "@emotion-service/core/errors";
@@ -159,9 +160,9 @@ function requireOnnx(info: EncoderInfo, file: string | undefined): string {
 }
 
 /** The network that was named; without a name, the one that comes along, where it is that one. */
-function requireTrained(info: EncoderInfo, folder: string | undefined): TrainedAudio {
+function requireTrained(info: EncoderInfo, folder: string | undefined): TrainedModel {
   if (folder !== undefined) return { folder, flag: AUDIO_WEIGHTS };
-  const shipped = { folder: SHIPPED_AUDIO_CNN, flag: "the model that comes along," };
+  const shipped = { folder: SHIPPED_AUDIO_CNN, flag: SHIPPED };
   const { weightsSha256 } = audioCnnInfo(readAudioCheckpoint(shipped.folder, shipped.flag));
   if (weightsSha256 === info.weightsSha256) return shipped;
   throw new UserError(

@@ -2,8 +2,7 @@ import { UserError } from "@emotion-service/core/errors";
 import { FACE_CROPS, type FaceCrop } from "@emotion-service/core/face/faceCrop";
 import type { RgbImage } from "@emotion-service/core/face/image";
 import { type EncoderInfo, requireSameEncoder } from "@emotion-service/core/hdf5/encoder";
-import type { TrainedModel } from "@emotion-service/core/model/modelFolder";
-import { SHIPPED_FACE_CNN } from "@emotion-service/core/model/shippedModels";
+import { trainedOrShipped } from "@emotion-service/core/model/shippedModels";
 import type {
   PictureEncoder,
   PictureEncoderOptions,
@@ -54,7 +53,10 @@ export async function chosenImageEncoder(
 ): Promise<EncoderInfo> {
   if (name === "face" || name === "face_cnn") {
     const { describeFaceEncoder } = await import("@emotion-service/core/face/faceEncoder");
-    return describeFaceEncoder("auto", name === "face" ? undefined : trainedFace(options));
+    return describeFaceEncoder(
+      "auto",
+      name === "face" ? undefined : trainedOrShipped("face_cnn", options.weights, "--weights"),
+    );
   }
   const loading = { ...options, faceCrop: "off", device: "auto" } as const;
   const encoder = name === "onnx" ? await loadOnnxFile(loading) : await loadResnet18File(loading);
@@ -72,19 +74,13 @@ async function loadOnnxFile(options: PictureEncoderOptions): Promise<PictureEnco
   return loadOnnxEncoder(options.weights ?? "", "--weights", options);
 }
 
-/** The face_cnn that was named, or the one that comes along. */
-function trainedFace({ weights }: ImageEncoderOptions): TrainedModel {
-  return weights === undefined
-    ? { folder: SHIPPED_FACE_CNN, flag: "the model that comes along," }
-    : { folder: weights, flag: "--weights" };
-}
-
 async function faceEncoder(info: EncoderInfo, options: ImageEncoderOptions): Promise<ImageEncoder> {
   const crop = FACE_CROPS.find((rule) => rule === cropOf(info)) ?? "auto";
   const { describeFaceEncoder, loadFaceEncoder } =
     await import("@emotion-service/core/face/faceEncoder");
   const { readImage } = await import("@emotion-service/core/face/image");
-  const trained = info.model === "face" ? undefined : trainedFace(options);
+  const trained =
+    info.model === "face" ? undefined : trainedOrShipped("face_cnn", options.weights, "--weights");
   const actual = trained === undefined ? THIS_INSTALL.actual : `${trained.flag} ${trained.folder}`;
   requireSameEncoder(info, describeFaceEncoder(crop, trained), { ...THIS_INSTALL, actual });
   const encoder = await loadFaceEncoder(crop, { trained, onNotice: options.onNotice });

@@ -9,7 +9,11 @@ import {
   loadAudioCnnClassifier,
   loadFaceCnnClassifier,
 } from "@emotion-service/core/model/lastLayerClassifier";
-import { SHIPPED_AUDIO_CNN, SHIPPED_FACE_CNN } from "@emotion-service/core/model/shippedModels";
+import {
+  SHIPPED,
+  SHIPPED_AUDIO_CNN,
+  SHIPPED_FACE_CNN,
+} from "@emotion-service/core/model/shippedModels";
 import { requireSameEncoder } from "@emotion-service/core/hdf5/encoder";
 import { AUDIO_CNN } from "@emotion-service/core/model/audioCheckpoint";
 import { readCheckpoint } from "@emotion-service/core/model/checkpoint";
@@ -118,8 +122,6 @@ async function readClassifier(
   const checkpoint = readCheckpoint(folder, "--multimodal");
   return loadClassifier(folder, checkpoint, { threads: THREADS, onNotice });
 }
-
-const SHIPPED = "the model that comes along,";
 
 function shippedClassifier(modality: Modality): Classifier {
   return modality === "image"

@@ -1,6 +1,7 @@
 import type { Device } from "../devices.ts";
 import { UserError } from "../errors.ts";
 import type { EncoderInfo } from "../hdf5/encoder.ts";
+import type { TrainedModel } from "../model/modelFolder.ts";
 import { audioStats, audioStatsEncoder } from "./audioStats.ts";
 import type { LogMelConfig } from "./logMelConfig.ts";
 import type { OnnxSoundSettings } from "./onnxSoundInput.ts";
@@ -15,12 +16,6 @@ export interface AudioEncoder {
   dispose(): Promise<void>;
 }
 
-/** A trained audio_cnn: its folder, and the flag that named it. */
-export interface TrainedAudio {
-  readonly folder: string;
-  readonly flag: string;
-}
-
 /** An .onnx file that takes sound. */
 export interface OnnxAudio {
   readonly file: string;
@@ -30,8 +25,8 @@ export interface OnnxAudio {
 }
 
 export interface AudioEncoderOptions {
-  /** undefined: audio_stats */
-  readonly trained: TrainedAudio | OnnxAudio | undefined;
+  /** A trained audio_cnn, or an .onnx file; undefined: audio_stats. */
+  readonly trained: TrainedModel | OnnxAudio | undefined;
   /** Of audio_stats; a trained network has its own, an .onnx file may have. */
   readonly config: LogMelConfig;
   /** Of a run of the network: as many as the machine has cores unless said. */

@@ -17,7 +17,7 @@ import type { FaceBox } from "./tinyFaceDetector.ts";
 import { eyesOf } from "./faceLandmarks.ts";
 import { type FaceNets, createFaceNets } from "./faceNets.ts";
 import { type RgbImage, mirrored, toSquare } from "./image.ts";
-import { faceApiVersion, faceWeightsSha256 } from "./weights.ts";
+import { facePackage, faceWeightsSha256 } from "./weights.ts";
 
 const ALIGNED_UP_TO = 128;
 /** In fewer pixels a side nobody could tell a face. */
@@ -52,7 +52,7 @@ export function faceEncoderInfo(crop: FaceCrop): EncoderInfo {
     featureConfig: stableJson({
       face_crop: crop,
       face_size: FACE_INPUT_SIZE,
-      package: `@vladmandic/face-api ${faceApiVersion()}`,
+      package: facePackage(),
     }),
     dim: EXPRESSION_FEATURE_DIM,
   };

@@ -31,9 +31,10 @@ type Manifest = readonly {
 
 const require = createRequire(import.meta.url);
 
-/** "1.7.15" */
-export function faceApiVersion(): string {
-  return (require(`${PACKAGE}/package.json`) as { version: string }).version;
+/** "@vladmandic/face-api 1.7.15" */
+export function facePackage(): string {
+  const { version } = require(`${PACKAGE}/package.json`) as { version: string };
+  return `${PACKAGE} ${version}`;
 }
 
 function modelFile(name: string): string {

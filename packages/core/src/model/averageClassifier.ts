@@ -8,7 +8,7 @@ import { MODALITIES } from "./fusion.ts";
  */
 export function averageClassifiers(classifiers: readonly Classifier[]): Classifier {
   const known = new Set(classifiers.flatMap(({ checkpoint }) => checkpoint.classes));
-  const classes = EMOTIONS.filter((emotion) => known.has(emotion));
+  const classes: readonly string[] = EMOTIONS.filter((emotion) => known.has(emotion));
   const encoders = Object.assign({}, ...classifiers.map(({ checkpoint }) => checkpoint.encoders));
   return {
     checkpoint: { classes, encoders, matchBy: "" },
@@ -21,13 +21,13 @@ export function averageClassifiers(classifiers: readonly Classifier[]): Classifi
         const modality = MODALITIES.find((name) => checkpoint.encoders[name] !== undefined);
         const present = modality && parts[modality]?.present;
         if (present === undefined) continue;
+        const places = checkpoint.classes.map((name) => classes.indexOf(name));
         const told = await classifier.classify({ rows, parts }); // [rows, its classes]
         for (let row = 0; row < rows; row += 1) {
           if (present[row] !== 1) continue;
           counts[row]! += 1;
-          for (const [k, name] of checkpoint.classes.entries())
-            sums[row * classes.length + classes.findIndex((emotion) => emotion === name)]! +=
-              told[row * checkpoint.classes.length + k] ?? 0;
+          for (const [k, place] of places.entries())
+            sums[row * classes.length + place]! += told[row * places.length + k] ?? 0;
         }
       }
       return sums.map((sum, i) => sum / (counts[Math.floor(i / classes.length)] || 1));

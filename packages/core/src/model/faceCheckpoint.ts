@@ -1,4 +1,4 @@
-import { faceApiVersion, faceWeightsSha256 } from "../face/weights.ts";
+import { facePackage, faceWeightsSha256 } from "../face/weights.ts";
 import { UserError } from "../errors.ts";
 import { CREATED_BY } from "../hdf5/format.ts";
 import { exportGraph } from "../onnx/exportGraph.ts";
@@ -28,10 +28,7 @@ interface FaceJson extends Omit<FaceCheckpoint, "weights"> {
 /** Writes a checkpoint into a folder that it makes at `folder` (a staged output's temporary path). */
 export function writeFaceCheckpoint(folder: string, checkpoint: FaceCheckpoint): void {
   const { weights, ...facts } = checkpoint;
-  const maps = {
-    package: `@vladmandic/face-api ${faceApiVersion()}`,
-    weights_sha256: faceWeightsSha256(),
-  };
+  const maps = { package: facePackage(), weights_sha256: faceWeightsSha256() };
   const json: FaceJson = { ...facts, maps };
   writeModelFolder(folder, FACE_CNN, json, weights, exportFaceCnn(checkpoint));
 }
@@ -46,7 +43,7 @@ export function readFaceCheckpoint(folder: string, flag: string): FaceCheckpoint
   if (maps.weights_sha256 === faceWeightsSha256()) return checkpoint;
   throw new UserError(
     "E_SETTINGS",
-    `${flag} ${folder}: was trained on the maps of ${maps.package}, installed is ${faceApiVersion()} with other weights`,
+    `${flag} ${folder}: was trained on the maps of ${maps.package}, installed is ${facePackage()} with other weights`,
     { hint: "install that version, or train the model again" },
   );
 }

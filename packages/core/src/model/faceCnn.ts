@@ -59,6 +59,7 @@ export interface FaceCnn extends Learner<FaceBatch> {
   dispose(): void;
 }
 
+/** @param weights of {@link faceCnnGraph}; what it holds must be disposed of */
 export function createFaceCnn(tf: Tf, classes: number, weights: Weights): FaceCnn {
   const network = createNetwork(tf, faceCnnGraph(classes), weights);
   const { side, channels } = FACE_MAPS;
