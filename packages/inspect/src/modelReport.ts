@@ -82,7 +82,11 @@ export function listOf(value: unknown): readonly unknown[] {
 
 /** How many values tensors of these shapes have together. */
 export function valuesOf(weights: readonly Pick<WeightFacts, "shape">[]): number {
-  return weights.reduce((sum, { shape }) => sum + product(shape), 0);
+  return sum(weights.map(({ shape }) => product(shape)));
+}
+
+export function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
 }
 
 export function product(shape: readonly number[]): number {

@@ -1,6 +1,7 @@
 import { dirname, join } from "node:path";
 import { statOf } from "@emotion-service/core/files/listFiles";
 import { readWholeFile } from "@emotion-service/core/interop/wholeFile";
+import { ML_DOMAIN } from "@emotion-service/core/onnx/model";
 import {
   type OnnxBody,
   type OnnxGraph,
@@ -17,13 +18,12 @@ import {
   type ModelReport,
   listOf,
   product,
+  sum,
   textsOf,
   valuesOf,
 } from "./modelReport.ts";
 import { onnxShapes } from "./onnxShapes.ts";
 
-/** The domain of scikit-learn's operators. */
-const ML = "ai.onnx.ml";
 /** Types of shapes, indices and truth values, which are no parameters. */
 const NOT_WEIGHTS = ["int64", "bool", "string"];
 /** What linear models, support vectors and scalers of ai.onnx.ml learnt: lists among their attributes. */
@@ -126,23 +126,19 @@ function parametersOf(constants: readonly OnnxTensor[]): number {
 }
 
 function learntNumbers({ domain, settings }: OnnxGraphNode): number {
-  return domain === ML ? sum(LEARNT.map((key) => listOf(settings[key]).length)) : 0;
+  return domain === ML_DOMAIN ? sum(LEARNT.map((key) => listOf(settings[key]).length)) : 0;
 }
 
 /** Of the ensembles of trees (TreeEnsembleClassifier, TreeEnsembleRegressor) together; nothing where there are none. */
 function treeFacts({ nodes }: OnnxGraph): Json {
   const ensembles = nodes.flatMap(({ domain, settings: { nodes_treeids: ids } }) =>
-    domain === ML && Array.isArray(ids) ? [ids as readonly unknown[]] : [],
+    domain === ML_DOMAIN && Array.isArray(ids) ? [ids as readonly unknown[]] : [],
   );
   if (ensembles.length === 0) return {};
   return {
     trees: sum(ensembles.map((ids) => new Set(ids).size)),
     tree_nodes: sum(ensembles.map(({ length }) => length)),
   };
-}
-
-function sum(numbers: readonly number[]): number {
-  return numbers.reduce((total, number) => total + number, 0);
 }
 
 /** Whether a file beside, named by the model, is there and as long as the constants in it want. */
@@ -240,7 +236,7 @@ function createNames(): (name: string, kind: string) => string {
 }
 
 function kindOf({ domain, op }: OnnxGraphNode): string {
-  return domain === "" || domain === ML ? op : `${domain}.${op}`;
+  return domain === "" || domain === ML_DOMAIN ? op : `${domain}.${op}`;
 }
 
 /** What a graph within a node takes from around it. */

@@ -7,6 +7,7 @@ import {
   listOf,
   numbersOf,
   product,
+  sum,
   textOf,
   textsOf,
 } from "./modelReport.ts";
@@ -86,8 +87,4 @@ export function manifestProblems(folder: string, groups: readonly WeightGroup[])
     const together = files.length > 1 ? " together" : "";
     return [`${files.join(", ")} must have ${needed} bytes${together}, has ${found}`];
   });
-}
-
-function sum(numbers: readonly number[]): number {
-  return numbers.reduce((total, number) => total + number, 0);
 }

@@ -35,11 +35,16 @@ export interface EmbeddingsHead extends ShardHead {
   readonly attributes: Readonly<Record<string, AttributeValue>>;
 }
 
+/** A group of a shard; its rows are read a few at a time. */
+export interface ShardGroup extends EmbeddingGroup {
+  /** [dim] each */
+  readonly rows: Iterable<Float32Array>;
+}
+
 /** A shard that is open. */
 export interface EmbeddingsShard {
   readonly head: EmbeddingsHead;
-  /** Its rows by their group, read a few at a time. */
-  readonly groups: ReadonlyMap<Split, EmbeddingGroup & { readonly rows: Iterable<Float32Array> }>;
+  readonly groups: ReadonlyMap<Split, ShardGroup>;
 }
 
 const COMMAND = "embed";
@@ -90,7 +95,7 @@ export async function withEmbeddingsShards<T>(
 }
 
 function readGroups(file: File, { file: path, encoder }: EmbeddingsHead) {
-  const groups = new Map<Split, EmbeddingGroup & { rows: Iterable<Float32Array> }>();
+  const groups = new Map<Split, ShardGroup>();
   for (const split of SPLITS) {
     const dataset = findDataset(file, `${split}/embeddings`);
     if (dataset === undefined) continue;

@@ -9,6 +9,7 @@ import {
 import { checkShards, readHeads } from "./checkShards.ts";
 import {
   type EmbeddingsShard,
+  type ShardGroup,
   readEmbeddingsHead,
   withEmbeddingsShards,
 } from "./embeddingShards.ts";
@@ -85,7 +86,7 @@ function merge(
 const ROWS_A_TURN = 64;
 
 async function* mergeRows(
-  parts: readonly ((EmbeddingGroup & { readonly rows: Iterable<Float32Array> }) | undefined)[],
+  parts: readonly (ShardGroup | undefined)[],
   order: readonly MergedRow[],
   { signal, step }: MergeRun,
 ): AsyncGenerator<Float32Array, void, undefined> {

@@ -63,6 +63,7 @@ async function loadOnnxLogMel(
   const loading = loadOnnxSoundEncoder(file, flag, { device, settings, features, onNotice });
   const { input, ...encoder } = await loading;
   if (input.kind === "logmel") return { ...encoder, config: input.config };
+  await encoder.dispose();
   throw new UserError("E_LAYOUT", `${flag} ${file}: takes waveforms, --audio_h5 holds log-mel`, {
     hint: "name the folder of the sound files with --audio_dir",
   });

@@ -1,7 +1,7 @@
 import { UserError, causeOf } from "../errors.ts";
 import type { Device } from "../devices.ts";
 import { type EncoderInfo, stableJson } from "../hdf5/encoder.ts";
-import { hashOfEncoder, outputOf, readEncoderFile, startEncoder } from "../onnx/encoderFile.ts";
+import { outputOf, readEncoderFile, startEncoder } from "../onnx/encoderFile.ts";
 import type { Session, SessionOutput } from "../onnx/session.ts";
 import { statedSettings } from "../onnx/statedSettings.ts";
 import type { LogMelConfig } from "./logMelConfig.ts";
@@ -57,18 +57,18 @@ export async function loadOnnxSoundEncoder(
   const settings = kept?.settings ?? given;
   const input = soundInputOf({ file, settings, stated, features: kept?.features ?? features });
   const output = outputOf(file, settings.output);
-  const network = { file: path, session: await startEncoder(file, device), input, output };
-  const { dim, timeAxis } = await probe(network);
   const config = configOf(input, settings.output);
-  if (stated !== undefined && stated.sources.size > 0)
-    onNotice?.(`${path}: settings from its ${[...stated.sources].join(" and ")}: ${config}`);
-  return {
-    info: {
-      model: "onnx",
-      weightsSha256: await hashOfEncoder(file),
-      featureConfig: config,
-      dim,
+  const { info, probed } = await startEncoder(
+    file,
+    { device, featureConfig: config, stated, onNotice },
+    async (session) => {
+      const started = { file: path, session, input, output };
+      return { network: started, ...(await probe(started)) };
     },
+  );
+  const { network, dim, timeAxis } = probed;
+  return {
+    info,
     input:
       input.kind === "waveform"
         ? { kind: "waveform", sr: input.sr, samples: input.steps }

@@ -1,6 +1,6 @@
 import { UserError, causeOf } from "../errors.ts";
 import type { RgbImage } from "../face/image.ts";
-import { hashOfEncoder, outputOf, readEncoderFile, startEncoder } from "../onnx/encoderFile.ts";
+import { outputOf, readEncoderFile, startEncoder } from "../onnx/encoderFile.ts";
 import type { Session } from "../onnx/session.ts";
 import { statedSettings } from "../onnx/statedSettings.ts";
 import {
@@ -48,14 +48,7 @@ export async function loadOnnxEncoder(
   const input = pictureInputOf(file, kept ?? settings, stated);
   const wanted = (kept ?? settings).output;
   const output = outputOf(file, wanted);
-  const session = await startEncoder(file, device);
-  const network: Network = { file: path, session, input, output, table: levelTable(input) };
   const { height, width } = input;
-  const blank = { data: new Uint8Array(height * width * 3), width, height };
-  const probed = await runInBatches(
-    network,
-    Array.from({ length: PROBES }, () => blank),
-  );
   const config = pictureConfig(faceCrop, {
     normalisation: input.normalisation,
     size: [height, width],
@@ -63,19 +56,30 @@ export async function loadOnnxEncoder(
     ...(input.isBgr ? { channels: "bgr" } : {}),
     ...(wanted === undefined ? {} : { output }),
   });
-  if (stated !== undefined && stated.sources.size > 0)
-    onNotice?.(`${path}: settings from its ${[...stated.sources].join(" and ")}: ${config}`);
-  return {
-    info: {
-      model: "onnx",
-      weightsSha256: await hashOfEncoder(file),
-      featureConfig: config,
-      dim: probed.length / PROBES, // whatever the file says of its output
+  const table = levelTable(input);
+  const { info, probed } = await startEncoder(
+    file,
+    { device, featureConfig: config, stated, onNotice },
+    async (session) => {
+      const started: Network = { file: path, session, input, output, table };
+      return { network: started, dim: await probe(started) };
     },
+  );
+  const { network } = probed;
+  return {
+    info,
     input: { faceCrop, width, height },
     embed: (pictures) => runInBatches(network, pictures),
-    dispose: () => session.dispose(),
+    dispose: () => network.session.dispose(),
   };
+}
+
+/** Values of an embedding, whatever the file says of its output. */
+async function probe(network: Network): Promise<number> {
+  const { height, width } = network.input;
+  const blank = { data: new Uint8Array(height * width * 3), width, height };
+  const pictures = Array.from({ length: PROBES }, () => blank);
+  return (await runInBatches(network, pictures)).length / PROBES;
 }
 
 /** The settings that a feature_config of {@link loadOnnxEncoder} tells. */

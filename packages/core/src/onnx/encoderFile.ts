@@ -3,9 +3,11 @@ import { createReadStream } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Device } from "../devices.ts";
 import { UserError } from "../errors.ts";
+import type { EncoderInfo } from "../hdf5/encoder.ts";
 import { readWholeFile } from "../interop/wholeFile.ts";
 import { type OnnxInfo, readOnnxInfo } from "./readInfo.ts";
-import { type Session, createSession, loadOnnxRuntime } from "./session.ts";
+import { type LoadedRuntime, type Session, createSession, loadOnnxRuntime } from "./session.ts";
+import type { StatedSettings } from "./statedSettings.ts";
 
 /** An .onnx file that is an encoder, as the user named it, and what it says of itself. */
 export interface EncoderFile {
@@ -21,11 +23,44 @@ export function readEncoderFile(path: string, flag: string): EncoderFile {
   return { path, flag, bytes, info: readOnnxInfo(bytes, path) };
 }
 
-/** @throws UserError E_UNAVAILABLE without ONNX Runtime or the device, E_INPUT_BROKEN when the network cannot be used */
-export async function startEncoder(
+interface StartOptions {
+  readonly device: Device;
+  /** What is used of all settings, JSON. */
+  readonly featureConfig: string;
+  /** Where settings come from it, `onNotice` is told. */
+  readonly stated: StatedSettings | undefined;
+  readonly onNotice: ((line: string) => void) | undefined;
+}
+
+/**
+ * Makes an encoder ready; its session ends where anything fails.
+ * @param probe takes the session, and runs it for the first time, which tells the size of its embeddings
+ * @throws UserError E_UNAVAILABLE without ONNX Runtime or the device, E_INPUT_BROKEN when the network cannot be used; what `probe` throws
+ */
+export async function startEncoder<Probed extends { readonly dim: number }>(
+  file: EncoderFile,
+  { device, featureConfig, stated, onNotice }: StartOptions,
+  probe: (session: Session) => Promise<Probed>,
+  runtime = loadOnnxRuntime(),
+): Promise<{ readonly info: EncoderInfo; readonly probed: Probed }> {
+  const session = await openSession(file, device, runtime);
+  try {
+    const probed = await probe(session);
+    if (stated !== undefined && stated.sources.size > 0)
+      onNotice?.(`${file.path}: settings from its ${[...stated.sources].join(" and ")}: ${featureConfig}`); // prettier-ignore
+    const weightsSha256 = await hashOfEncoder(file);
+    const info = { model: "onnx", weightsSha256, featureConfig, dim: probed.dim };
+    return { info, probed };
+  } catch (error) {
+    await session.dispose();
+    throw error;
+  }
+}
+
+async function openSession(
   { path, flag }: EncoderFile,
   device: Device,
-  runtime = loadOnnxRuntime(),
+  runtime: LoadedRuntime,
 ): Promise<Session> {
   if (runtime.ok) return createSession(runtime.ort, path, { device });
   throw new UserError(
@@ -36,7 +71,7 @@ export async function startEncoder(
 }
 
 /** SHA-256 over the file and, behind it, the files of its weights, which ONNX Runtime has seen to lie beside it. */
-export async function hashOfEncoder({ path, bytes, info }: EncoderFile): Promise<string> {
+async function hashOfEncoder({ path, bytes, info }: EncoderFile): Promise<string> {
   const hash = createHash("sha256").update(bytes);
   for (const name of info.externalFiles)
     for await (const chunk of createReadStream(join(dirname(path), name)))

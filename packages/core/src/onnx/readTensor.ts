@@ -18,7 +18,7 @@ export interface OnnxTensor {
   readonly external: ExternalData | undefined;
   /** Bytes of the values where they lie in one piece in this file. */
   readonly rawBytes: number | undefined;
-  /** The values of a short list of int64, such as a shape. */
+  /** The values of a short list of int64 in this file, such as a shape. */
   readonly ints: readonly number[] | undefined;
 }
 
@@ -43,7 +43,8 @@ export function readTensor(tensor: PbfReader): OnnxTensor {
   });
   if (!dims.every((size) => Number.isSafeInteger(size) && size >= 0))
     throw new Error(`the tensor '${name}' has the sizes [${dims.join(", ")}]`);
-  const found = type.name === INT64 ? (raw === undefined ? ints : intsOf(raw)) : undefined;
+  const found = raw === undefined ? ints : intsOf(raw);
+  const isWhole = found?.length === dims.reduce((total, size) => total * size, 1);
   const file = external.get("location");
   return {
     name,
@@ -52,7 +53,7 @@ export function readTensor(tensor: PbfReader): OnnxTensor {
     external:
       file === undefined ? undefined : { file, offset: Number(external.get("offset") ?? 0) },
     rawBytes: raw?.length,
-    ints: found,
+    ints: type.name === INT64 && isWhole ? found : undefined,
   };
 }
 
@@ -66,7 +67,7 @@ export function readSparse(sparse: PbfReader): OnnxTensor {
   });
   const [stated] = values;
   if (stated === undefined) throw new Error("a sparse tensor has no values");
-  return { ...stated, dims, rawBytes: undefined };
+  return { ...stated, dims, rawBytes: undefined, ints: undefined };
 }
 
 function readBytes(pbf: PbfReader): Uint8Array {

@@ -121,7 +121,9 @@ describe("an .onnx file that is to take sound is refused", () => {
       await import("@emotion-service/core/onnx/encoderFile");
     const file = readEncoderFile(framesNetwork(["batch", "samples"]), "--model");
     const runtime = { ok: false, cause: "none here" } as const;
-    await expect(startEncoder(file, "auto", runtime)).rejects.toMatchObject({
+    const options = { device: "auto", featureConfig: "{}", stated: undefined, onNotice: undefined } as const; // prettier-ignore
+    const probe = () => Promise.resolve({ dim: 1 });
+    await expect(startEncoder(file, options, probe, runtime)).rejects.toMatchObject({
       code: "E_UNAVAILABLE",
       message: expect.stringMatching(
         /--model .*needs ONNX Runtime, which does not load \(none here\)/,
