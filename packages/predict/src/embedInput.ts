@@ -32,6 +32,14 @@ export interface InputEncoders {
   videoFaces(path: string, look: VideoLook): Promise<Embedded>;
   /** A clip as it is; what a window holds is such a clip. */
   sound(sound: Sound): Promise<Embedded>;
+  /** Closes what was loaded. */
+  dispose(): Promise<void>;
+}
+
+/** What embeds sounds, whatever its network. */
+interface SoundEncoder {
+  readonly embed: (sound: Sound) => Promise<Embedded>;
+  dispose(): Promise<void>;
 }
 
 /** How a video is looked at. */
@@ -54,12 +62,12 @@ export function createInputEncoders(
   options: InputEncoderOptions,
 ): InputEncoders {
   let image: Promise<ImageEncoder> | undefined;
-  let sound: Promise<(sound: Sound) => Promise<Embedded>> | undefined;
+  let sound: Promise<SoundEncoder> | undefined;
   const imageEncoder = (info: EncoderInfo): Promise<ImageEncoder> =>
     (image ??= requireImageEncoder(info, options));
   const embedSound = async (clip: () => Promise<Sound> | Sound): Promise<Embedded> => {
     if (encoders.audio === undefined) return NOT_USED;
-    const embed = await (sound ??= createAudioEncoder(encoders.audio, options));
+    const { embed } = await (sound ??= createSoundEncoder(encoders.audio, options));
     return unlessBroken(async () => embed(await clip()));
   };
   return {
@@ -68,10 +76,11 @@ export function createInputEncoders(
       const encoder = await imageEncoder(encoders.image);
       return unlessBroken(() => embedImage(encoder, path));
     },
-    audio: async (path) => {
-      const { openSound } = await import("@emotion-service/core/audio/decode");
-      return embedSound(() => openSound(path));
-    },
+    audio: (path) =>
+      embedSound(async () => {
+        const { openSound } = await import("@emotion-service/core/audio/decode");
+        return openSound(path);
+      }),
     sound: (clip) => embedSound(() => clip),
     videoFaces: async (path, { fps, onFrame, signal }) => {
       if (encoders.image === undefined) return NOT_USED;
@@ -79,6 +88,12 @@ export function createInputEncoders(
       const encoder = await imageEncoder(encoders.image);
       const frames = videoFrames(path, { fps, signal });
       return unlessBroken(() => embedVideoFaces(encoder, frames, onFrame));
+    },
+    dispose: async () => {
+      // One that did not load has said so where it was wanted.
+      const loaded = await Promise.allSettled([image, sound]);
+      for (const encoder of loaded)
+        if (encoder.status === "fulfilled") await encoder.value?.dispose();
     },
   };
 }
@@ -105,20 +120,23 @@ async function requireImageEncoder(
   return encoder;
 }
 
-async function createAudioEncoder(
+async function createSoundEncoder(
   info: EncoderInfo,
   options: InputEncoderOptions,
-): Promise<(sound: Sound) => Promise<Embedded>> {
+): Promise<SoundEncoder> {
   const encoder = await loadSoundEncoder(info, options);
   const { createSoundPreparer } = await import("@emotion-service/core/audio/prepareSound");
   const prepare = createSoundPreparer(encoder.input);
-  return async (clip) => {
-    const sound = await prepare(clip);
-    if (sound.silent)
-      return { embedding: undefined, cause: "the sound is silent: every sample is zero" };
-    const { durationSeconds, usedSeconds } = sound;
-    const facts = { duration_seconds: durationSeconds, used_seconds: usedSeconds };
-    return embeddedRow(await encoder.embed(sound.values, sound.steps), facts);
+  return {
+    embed: async (clip) => {
+      const sound = await prepare(clip);
+      if (sound.silent)
+        return { embedding: undefined, cause: "the sound is silent: every sample is zero" };
+      const { durationSeconds, usedSeconds } = sound;
+      const facts = { duration_seconds: durationSeconds, used_seconds: usedSeconds };
+      return embeddedRow(await encoder.embed(sound.values, sound.steps), facts);
+    },
+    dispose: () => encoder.dispose(),
   };
 }
 
@@ -126,13 +144,13 @@ async function createAudioEncoder(
 async function loadSoundEncoder(
   info: EncoderInfo,
   { audioWeights, onNotice }: InputEncoderOptions,
-): Promise<Pick<AudioEncoder, "embed"> & { readonly input: SoundInput }> {
+): Promise<Pick<AudioEncoder, "embed" | "dispose"> & { readonly input: SoundInput }> {
   const { featureConfig } = info;
   if (info.model === "onnx") {
     const { loadOnnxSoundEncoder } = await import("@emotion-service/core/audio/onnxSoundEncoder");
     const file = requireOnnx(info, audioWeights);
-    const loading = loadOnnxSoundEncoder(file, AUDIO_WEIGHTS, { device: "auto", featureConfig });
-    const encoder = await loading;
+    const options = { device: "auto", featureConfig } as const;
+    const encoder = await loadOnnxSoundEncoder(file, AUDIO_WEIGHTS, options);
     const actual = `${AUDIO_WEIGHTS} ${file}`;
     requireSameEncoder(info, encoder.info, { ...THIS_INSTALL, actual });
     return encoder;

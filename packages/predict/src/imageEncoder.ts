@@ -19,6 +19,7 @@ export interface ImageEncoder {
   readonly frame: (image: RgbImage) => Promise<RgbImage | undefined>;
   /** [inputs, dim] row-major */
   readonly embed: (inputs: readonly RgbImage[]) => Promise<Float32Array>;
+  dispose(): Promise<void>;
 }
 
 /** How an encoder is found and loaded. */
@@ -90,6 +91,7 @@ async function faceEncoder(info: EncoderInfo, options: ImageEncoderOptions): Pro
     file: async (path) => encoder.prepare(await readImage(path)),
     frame: (image) => encoder.prepare(image, "on"),
     embed: (faces) => encoder.embed(faces),
+    dispose: () => Promise.resolve(),
   };
 }
 
@@ -111,6 +113,7 @@ async function networkEncoder(
     file: (path) => preparer.file(path),
     frame: (image) => preparer.image(image),
     embed: (pictures) => encoder.embed(pictures),
+    dispose: () => encoder.dispose(),
   };
 }
 

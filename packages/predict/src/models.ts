@@ -61,28 +61,44 @@ export async function loadModels(
 ): Promise<Models> {
   const classifier =
     multimodal === undefined ? undefined : await readClassifier(multimodal, onNotice);
-  const detector =
-    isolation === undefined
-      ? undefined
-      : loadDetector(isolation, classifier?.checkpoint.encoders ?? {}, named);
-  const detectorEncoders = encodersOf(detector);
-  if (classifier !== undefined)
-    for (const modality of MODALITIES) {
-      const { encoders } = classifier.checkpoint;
-      const [expected, actual] = [encoders[modality], detectorEncoders[modality]];
-      if (expected !== undefined && actual !== undefined)
-        requireSameEncoder(expected, actual, {
-          expected: `--multimodal ${String(multimodal)}`,
-          actual: `--isolation ${isolation ?? ""} (${modality})`,
-        });
-    }
-  return {
-    classifier,
-    ownWeights: typeof multimodal === "string" ? ownWeightsOf(multimodal) : {},
-    detector,
-    encoders: resolveEncoders({ ...detectorEncoders, ...classifier?.checkpoint.encoders }, named),
-    notes: notesOnNamed(named),
-  };
+  try {
+    const ofClassifier = classifier?.checkpoint.encoders ?? {};
+    const detector =
+      isolation === undefined ? undefined : loadDetector(isolation, ofClassifier, named);
+    const ofDetector = encodersOf(detector);
+    const actual = `--isolation ${isolation ?? ""}`;
+    requireSameEncoders(
+      ofClassifier,
+      ofDetector,
+      () => `--multimodal ${String(multimodal)}`,
+      actual,
+    );
+    const encoders = resolveEncoders({ ...ofDetector, ...ofClassifier }, named);
+    // Of a classifier that does not say it, the user may have named another one than the detector's.
+    requireSameEncoders(encoders, ofDetector, (modality) => `--${modality}_encoder`, actual);
+    const ownWeights = typeof multimodal === "string" ? ownWeightsOf(multimodal) : {};
+    return { classifier, ownWeights, detector, encoders, notes: notesOnNamed(named) };
+  } catch (error) {
+    await classifier?.dispose();
+    throw error;
+  }
+}
+
+/** Throws E_SETTINGS unless the detector's rows were embedded as `expected` says, where both use a modality. */
+function requireSameEncoders(
+  expected: Encoders,
+  ofDetector: Encoders,
+  nameOf: (modality: Modality) => string,
+  detector: string,
+): void {
+  for (const modality of MODALITIES) {
+    const [wanted, found] = [expected[modality], ofDetector[modality]];
+    if (wanted !== undefined && found !== undefined)
+      requireSameEncoder(wanted, found, {
+        expected: nameOf(modality),
+        actual: `${detector} (${modality})`,
+      });
+  }
 }
 
 /** Those of which a row has values: a forest of another program may have one modality alone. */

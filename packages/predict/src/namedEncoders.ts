@@ -79,7 +79,7 @@ function audioInfo(
   return audioCnnInfo(readAudioCheckpoint(folder, "--audio_weights"));
 }
 
-/** Values that an input of a modality has: 0 where the user leaves it out, undefined where nothing was said. */
+/** Values of the embeddings that the user named; undefined where nothing was said, or that they are left out. */
 export function namedDim(named: Named, modality: Modality): number | undefined {
   const encoder = named[modality];
   return encoder === "none" ? undefined : encoder?.dim;

@@ -10,7 +10,7 @@ import {
 } from "@emotion-service/core/files/listFiles";
 import { refuseReplacing, withOutputs } from "@emotion-service/core/files/outputs";
 import { MODALITIES } from "@emotion-service/core/model/fusion";
-import { createInputEncoders } from "./embedInput.ts";
+import { type InputEncoders, createInputEncoders } from "./embedInput.ts";
 import { WEIGHTED_ENCODERS } from "./imageEncoder.ts";
 import { type Models, chooseClassifier, loadModels } from "./models.ts";
 import { type NamedEncoders, loadNamedEncoders, requireNamedFlags } from "./namedEncoders.ts";
@@ -74,19 +74,21 @@ export async function predict(options: PredictOptions): Promise<Prediction | Pre
     const csv = options.csv === undefined ? undefined : outputs.stage(options.csv);
     const named = await loadNamedEncoders(options, { ...options, onNotice });
     const models = await loadModels(multimodal, options.isolation, named, onNotice);
-    refuseUnusedWeights(options, models);
     const weights = options.weights ?? models.ownWeights.image;
     const audioWeights = options.audioWeights ?? models.ownWeights.audio;
-    const result = await predictInputs(inputs, models, {
-      ...options,
-      weights,
-      audioWeights,
-      onNotice,
-    }).finally(() => models.classifier?.dispose());
-    const predictions = "predictions" in result ? result.predictions : [result];
-    if (csv !== undefined)
-      writePredictionCsv(csv, inputs, predictions, models.classifier?.checkpoint.classes ?? []);
-    return result;
+    const loading = { ...options, weights, audioWeights, onNotice };
+    const encoders = createInputEncoders(models.encoders, loading);
+    try {
+      refuseUnusedWeights(options, models);
+      const result = await predictInputs(inputs, models, encoders, options);
+      const predictions = "predictions" in result ? result.predictions : [result];
+      if (csv !== undefined)
+        writePredictionCsv(csv, inputs, predictions, models.classifier?.checkpoint.classes ?? []);
+      return result;
+    } finally {
+      await encoders.dispose();
+      await models.classifier?.dispose();
+    }
   });
 }
 
@@ -139,9 +141,9 @@ function refuseUnusedWeights(
 async function predictInputs(
   inputs: readonly Input[],
   models: Models,
+  encoders: InputEncoders,
   options: PredictOptions,
 ): Promise<Prediction | Predictions> {
-  const encoders = createInputEncoders(models.encoders, options);
   const folder = options.videosDir ?? options.imagesDir ?? options.audioDir;
   if (folder === undefined) {
     const result = await predictInput(inputs[0] ?? {}, models, encoders, options);

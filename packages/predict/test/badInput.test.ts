@@ -69,6 +69,25 @@ describe("models", () => {
     );
   });
 
+  it("that were trained on other features than the user names for one that does not say it", async () => {
+    const other = changedClassifier("unsaid", (json) => {
+      Object.assign(json["audio"]!, { model: "unknown", weights_sha256: "unknown" });
+    });
+    const path = join(folder(), DETECTOR);
+    const text = readFileSync(path, "utf8");
+    const at8kHz = join(folder(), "at8kHz.json");
+    writeFileSync(at8kHz, text.replaceAll('\\"sr\\":16000', '\\"sr\\":8000'));
+    const named = ["--multimodal", other, "--audio_encoder", "audio_stats"];
+    const args = ["--audio", CLIP, ...named, "--isolation", "at8kHz.json"];
+    const { exitCode, stderr } = await predictBadly(...args);
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain(
+      "--isolation at8kHz.json (audio): made with other settings than --audio_encoder: audio.sr is 8000, must be 16000",
+    );
+    const same = ["--audio", CLIP, ...named, "--isolation", DETECTOR];
+    expect((await runInProcess(createProgram, same, { cwd: folder() })).exitCode).toBe(0);
+  });
+
   it("of weights that this installation does not have", async () => {
     const other = changedClassifier("weights", (json) => {
       Object.assign(json["image"]!, { weights_sha256: "ab" });

@@ -22,8 +22,8 @@ export interface Tree {
 }
 
 /**
- * Whether the arrays are equally long, inner nodes test one of the columns, and children come after their parent and have no
- * other.
+ * Whether the arrays are equally long, inner nodes test one of the columns, and each node but the first has one parent, which
+ * comes before it.
  */
 export function isTree(tree: Tree, nFeatures: number): boolean {
   const { feature, left, right } = tree;
@@ -36,11 +36,12 @@ export function isTree(tree: Tree, nFeatures: number): boolean {
   };
   const arrays = [tree.threshold, left, right, tree.nNodeSamples];
   if (nodes === 0 || arrays.some(({ length }) => length !== nodes)) return false;
-  return left.every((child, node) => {
+  const isFitting = left.every((child, node) => {
     const column = feature[node]!;
     if (child === TREE_LEAF) return true;
     return isChild(child, node) && isChild(right[node]!, node) && column >= 0 && column < nFeatures;
   });
+  return isFitting && isKnown.subarray(1).every((known) => known === 1);
 }
 
 /**

@@ -66,6 +66,15 @@ describe("a saved model", () => {
       "trees[0] is no tree",
       (text: string) => text.replace(/"right":\[\d+/, '"right":[1'),
     ],
+    [
+      "E_INPUT_BROKEN",
+      "trees[0] is no tree", // one more leaf, which no node leads to
+      (text: string) =>
+        ["feature", "threshold", "left", "right", "n_node_samples"].reduce(
+          (json, key) => json.replace(new RegExp(`("${key}":\\[[^\\]]+)`), "$1,-1"),
+          text,
+        ),
+    ],
     ["E_INPUT_BROKEN", "do not fit together", (text: string) => text.replace('"dim":2', '"dim":3')],
   ])("is refused when damaged: %s, %s", (code, message, damage) => {
     const path = join(temporaryFolder(), "isolation_forest.json");
