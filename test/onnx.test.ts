@@ -1,7 +1,8 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
-import { FOREST_DEFAULTS, decisionFunction, fit } from "../packages/core/src/anomaly/forest.ts";
+import { decisionFunction, fit } from "../packages/core/src/anomaly/forest.ts";
+import { FOREST_DEFAULTS } from "../packages/core/src/anomaly/forestDefaults.ts";
 import { type Tf, loadTensorFlow } from "../packages/core/src/model/backend.ts";
 import { audioCnnGraph } from "../packages/core/src/model/audioCnn.ts";
 import { fusionGraph } from "../packages/core/src/model/fusion.ts";

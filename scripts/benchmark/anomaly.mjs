@@ -66,7 +66,8 @@ function makePairs(out) {
 
 async function runOurs(file) {
   const core = (name) => import(join(root, `packages/core/dist/${name}.js`));
-  const { decisionFunction, fit, FOREST_DEFAULTS } = await core("anomaly/forest");
+  const { decisionFunction, fit } = await core("anomaly/forest");
+  const { FOREST_DEFAULTS } = await core("anomaly/forestDefaults");
   const { joinModalities } = await core("anomaly/modalities");
   const { readPaired } = await core("hdf5/paired");
   const { rows } = await readPaired(file, "--file", () => undefined);

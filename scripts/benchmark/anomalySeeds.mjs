@@ -20,7 +20,8 @@ const { values: flags } = parseArgs({
   },
 });
 const core = (name) => import(join(root, `packages/core/dist/${name}.js`));
-const { FOREST_DEFAULTS, fit, scoreSamples } = await core("anomaly/forest");
+const { fit, scoreSamples } = await core("anomaly/forest");
+const { FOREST_DEFAULTS } = await core("anomaly/forestDefaults");
 const { percentile } = await core("anomaly/percentile");
 const { auroc } = await core("metrics/auroc");
 const { createRandom, normal } = await core("random");

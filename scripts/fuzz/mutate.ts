@@ -3,10 +3,7 @@ import { createRandom } from "../../packages/core/src/random.ts";
 type Random = () => number;
 
 /** What is fuzzed: files that are whole. */
-export interface Corpus {
-  readonly names: readonly string[];
-  readonly files: readonly Buffer[];
-}
+export type Corpus = readonly Buffer[];
 
 /** Globals that the readers know, and some that they must not. */
 const GLOBALS = [
@@ -44,7 +41,7 @@ const EDGES = [0, 1, 2, 3, 15, 16, 127, 128, 255, 256, 0x7fff, 0xffff, 0x7ffffff
 export function mutated(corpus: Corpus, seed: number, index: number): Buffer {
   const random = createRandom((seed ^ Math.imul(index, 0x9e3779b1)) >>> 0);
   const roll = random();
-  const file = pick(corpus.files, random);
+  const file = pick(corpus, random);
   if (roll < 0.15) return Buffer.concat([Buffer.from([0x80, 2]), program(random), STOP]);
   if (roll < 0.3) return insert(file, place(file, random), program(random));
   let bytes: Buffer = Buffer.from(file);
@@ -110,8 +107,8 @@ function repeat(bytes: Buffer, random: Random): Buffer {
   return insert(bytes, at, Buffer.concat(Array.from({ length: times }, () => part)));
 }
 
-function splice(bytes: Buffer, random: Random, { files }: Corpus): Buffer {
-  const other = pick(files, random);
+function splice(bytes: Buffer, random: Random, corpus: Corpus): Buffer {
+  const other = pick(corpus, random);
   const from = place(other, random);
   return insert(bytes, place(bytes, random), other.subarray(from, from + spanOf(random)));
 }

@@ -16,10 +16,7 @@ export function oldFiles(): Corpus {
       .filter((name) => /\.(joblib|pkl|gz|pth|pt|pickle)$/.test(name))
       .map((name) => `${folder}/${name}`),
   );
-  return {
-    names,
-    files: names.map((name) => withoutCheckSums(readFileSync(join(FIXTURES, name)))),
-  };
+  return names.map((name) => withoutCheckSums(readFileSync(join(FIXTURES, name))));
 }
 
 /** A zip archive whose entries state no check sum, so that a change in them reaches the reader behind the zip. */

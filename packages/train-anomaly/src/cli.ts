@@ -1,5 +1,5 @@
 import { Command, type CommandUnknownOpts, Option } from "@commander-js/extra-typings";
-import { FOREST_DEFAULTS } from "@emotion-service/core/anomaly/forest";
+import { FOREST_DEFAULTS } from "@emotion-service/core/anomaly/forestDefaults";
 import { integerIn, jsonOption, numberOption, quietOption } from "@emotion-service/core/cli/flags";
 import { createProgress } from "@emotion-service/core/cli/progress";
 import type { CliIo } from "@emotion-service/core/cli/run";

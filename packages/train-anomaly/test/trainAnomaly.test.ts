@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { FOREST_DEFAULTS, decisionFunction, fit } from "@emotion-service/core/anomaly/forest";
+import { decisionFunction, fit } from "@emotion-service/core/anomaly/forest";
+import { FOREST_DEFAULTS } from "@emotion-service/core/anomaly/forestDefaults";
 import { loadAnomalyModel } from "@emotion-service/core/anomaly/modelFile";
 import { joinModalities } from "@emotion-service/core/anomaly/modalities";
 import { readPaired } from "@emotion-service/core/hdf5/paired";

@@ -23,14 +23,6 @@ export interface ForestOptions {
   readonly randomState: number;
 }
 
-/** The defaults of train-anomaly; those of scikit-learn but for contamination ("auto" there). */
-export const FOREST_DEFAULTS: ForestOptions = {
-  nEstimators: 100,
-  maxSamples: "auto",
-  contamination: 0.01,
-  randomState: 42,
-};
-
 /** A fitted forest. */
 export interface IsolationForest {
   readonly trees: readonly Tree[];

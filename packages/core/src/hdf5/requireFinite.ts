@@ -1,4 +1,5 @@
 import { UserError } from "../errors.ts";
+import { allFinite } from "../finite.ts";
 import { type ModalitiesIndex, type ModalityIndex, pathOfRow } from "./pairedIndex.ts";
 import type { RowBlock } from "./rowBlocks.ts";
 
@@ -26,10 +27,4 @@ export async function requireFinite(
       { hint: "make its embedding again, or leave that row out" },
     );
   }
-}
-
-function allFinite(values: Float32Array): boolean {
-  let sum = 0;
-  for (let i = 0; i < values.length; i += 1) sum += (values[i] ?? 0) * 0; // NaN from then on
-  return sum === 0;
 }

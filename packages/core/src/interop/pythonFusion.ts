@@ -1,9 +1,9 @@
 import { basename } from "node:path";
+import { allFinite } from "../finite.ts";
 import type { EncoderInfo } from "../hdf5/encoder.ts";
 import type { Checkpoint } from "../model/checkpoint.ts";
 import { type FusionUnits, MODALITIES, type Modality } from "../model/fusion.ts";
-import type { Weight, Weights } from "../model/graph.ts";
-import { allFinite } from "../model/modelFolder.ts";
+import { EPSILON, type Weight, type Weights } from "../model/graph.ts";
 import { FUSION_HINT, damaged, printable, unsupported } from "./failures.ts";
 import { classesOf } from "./pythonLabels.ts";
 import { stateDictOf } from "./stateDict.ts";
@@ -230,9 +230,6 @@ function transposed({ shape: [rows = 0, columns = 0], data }: Weight): Weight {
       turned[column * rows + row] = data[row * columns + column]!;
   return { shape: [columns, rows], data: turned };
 }
-
-/** PyTorch's, within a batch norm's root. */
-const EPSILON = 1e-5;
 
 /** An encoder's output where its input is zeros, [encoderOut]: what the Python service feeds for a missing modality. */
 function encodedZeros({ dense1, norm, dense2 }: EncoderPart): Float32Array {

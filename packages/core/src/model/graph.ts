@@ -101,7 +101,7 @@ export type LayerOf<Name extends OperationName> = Extract<Layer, { readonly op: 
 
 /** PyTorch's: the share of a new batch in the running statistics, and what keeps a division finite. */
 const BATCH_NORM_MOMENTUM = 0.1;
-const EPSILON = 1e-5;
+export const EPSILON = 1e-5;
 
 /** Every weight of a network, in order. */
 export function weightSlots({ layers }: Graph): WeightSlot[] {

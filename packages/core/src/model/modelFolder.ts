@@ -2,6 +2,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { UserError, causeOf } from "../errors.ts";
 import { statOf } from "../files/listFiles.ts";
+import { allFinite } from "../finite.ts";
 import { CREATED_BY } from "../hdf5/format.ts";
 import { type Graph, type Weight, type Weights, weightSlots } from "./graph.ts";
 
@@ -167,10 +168,4 @@ function createWeightReader({
     if (!allFinite(data)) throw new Error(`the weight '${name}' holds NaN or infinity`);
     return { shape, data };
   };
-}
-
-/** Whether no value is NaN or infinite. A plain loop: `every` makes an object of each of a model's hundred thousands of values, at every start. */
-export function allFinite(data: Float32Array): boolean {
-  for (let i = 0; i < data.length; i += 1) if (!Number.isFinite(data[i])) return false;
-  return true;
 }

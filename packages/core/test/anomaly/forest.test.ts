@@ -1,11 +1,11 @@
 import {
-  FOREST_DEFAULTS,
   decisionFunction,
   fit,
   predict,
   rowsPerTree,
   scoreSamples,
 } from "@emotion-service/core/anomaly/forest";
+import { FOREST_DEFAULTS } from "@emotion-service/core/anomaly/forestDefaults";
 import { percentile } from "@emotion-service/core/anomaly/percentile";
 import { auroc } from "@emotion-service/core/metrics/auroc";
 import { createRandom, normal } from "@emotion-service/core/random";

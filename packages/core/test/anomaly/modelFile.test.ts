@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { FOREST_DEFAULTS, fit, scoreSamples } from "@emotion-service/core/anomaly/forest";
+import { fit, scoreSamples } from "@emotion-service/core/anomaly/forest";
+import { FOREST_DEFAULTS } from "@emotion-service/core/anomaly/forestDefaults";
 import {
   type AnomalyModel,
   loadAnomalyModel,

@@ -1,4 +1,4 @@
-import { FOREST_DEFAULTS } from "@emotion-service/core/anomaly/forest";
+import { FOREST_DEFAULTS } from "@emotion-service/core/anomaly/forestDefaults";
 import { fitNpmEngine } from "@emotion-service/core/anomaly/npmEngine";
 import { auroc } from "@emotion-service/core/metrics/auroc";
 import { expect, it } from "vitest";
