@@ -99,7 +99,7 @@ function findPairs(
         `--manifest: lines ${before.line} and ${line} give one pair (${image.path}, ${clip.path}) two labels: ${before.label}, ${label}`,
         { hint: "take one of the lines away" },
       );
-    pairs.set(key, { image, clip, line: before?.line ?? line, label: before?.label ?? label });
+    if (before?.label === undefined) pairs.set(key, { image, clip, line, label });
   }
   return { pairs: [...pairs.values()], missing };
 }

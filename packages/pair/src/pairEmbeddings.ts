@@ -3,11 +3,10 @@ import { UserError, throwIfAborted } from "@emotion-service/core/errors";
 import { refuseReplacing, withOutputs } from "@emotion-service/core/files/outputs";
 import { factsOf } from "@emotion-service/core/labels";
 import { checkSplit } from "./checkSplit.ts";
-import type { MatchOptions } from "./choose.ts";
 import { readPairingManifest } from "./matchManifest.ts";
 import { type Fractions, type Item, PARTS } from "./parts.ts";
 import { type Plan, type PlanOptions, planPairs } from "./planPairs.ts";
-import { type PublishedSplit, readPublishedSplit } from "./publishedSplit.ts";
+import { type PublishedSplit, isNamed, readPublishedSplit } from "./publishedSplit.ts";
 import { readSide } from "./side.ts";
 import { type PairSummary, summarise } from "./summary.ts";
 import { outputNames, staleFiles, writePairs } from "./writePairs.ts";
@@ -19,7 +18,6 @@ export interface PairOptions extends Omit<PlanOptions, "groupNoun" | "manifest" 
   readonly imgH5: string;
   readonly audH5: string;
   readonly outH5: string;
-  readonly matchBy: MatchOptions["matchBy"];
   /** CSV that names the pairs; undefined: none. */
   readonly manifestCsv: string | undefined;
   /** CSV of speaker → split; stands in place of `fractions`. undefined: none. */
@@ -38,11 +36,11 @@ export async function pairEmbeddings(options: PairOptions): Promise<PairSummary>
     [names.all, ...Object.values(names.parts), names.manifest],
     [options.imgH5, options.audH5, options.manifestCsv ?? [], options.splitCsv ?? []].flat(),
   );
+  refuseSameFile(options.imgH5, options.audH5);
   const groupOf = groupReader(options.groupBy);
   const { manifestCsv, splitCsv } = options;
   const published = splitCsv === undefined ? undefined : readPublishedSplit(splitCsv);
   const manifest = manifestCsv === undefined ? undefined : readPairingManifest(manifestCsv);
-  refuseSameFile(options.imgH5, options.audH5);
   const image = await readSide(options.imgH5, "--img_h5", "image", groupOf);
   const audio = await readSide(options.audH5, "--aud_h5", "audio", groupOf);
   throwIfAborted(options.signal);
@@ -109,6 +107,5 @@ function groupReader(rule: GroupRule): (path: string) => string {
 
 /** Rows without a speaker are groups of one file each: it would be wrong to call them speakers. */
 function nounOf(rule: GroupRule, items: readonly Item[]): string {
-  const named = items.some(({ path, group }) => group !== path);
-  return rule === "speaker" && named ? "speakers" : "groups";
+  return rule === "speaker" && items.some(isNamed) ? "speakers" : "groups";
 }

@@ -102,7 +102,7 @@ export function placeGroups(
 }
 
 /** Whether a row's group is a speaker (or what a pattern found), not the row's own path. */
-function isNamed({ group, path }: Item): boolean {
+export function isNamed({ group, path }: Item): boolean {
   return group !== path.normalize("NFC");
 }
 

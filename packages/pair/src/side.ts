@@ -80,6 +80,7 @@ function isFinite(vector: Float32Array): boolean {
 /** What the encoders that we know are for. */
 const MODALITY_OF: Readonly<Record<string, Modality>> = {
   face: "image",
+  face_cnn: "image",
   resnet18: "image",
   audio_stats: "audio",
   audio_cnn: "audio",

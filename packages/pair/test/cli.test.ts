@@ -461,6 +461,20 @@ describe("bad input: a message, an exit status, nothing left behind", () => {
     expect(namesIn(folder)).toEqual(["audio.h5", "images.h5"]);
   });
 
+  test.each(["face", "face_cnn", "resnet18"])(
+    "embeddings of %s as those of sound",
+    async (model) => {
+      const { folder, flags } = await inputs();
+      const encoder = { model, weightsSha256: "none", featureConfig: "{}", dim: 1 };
+      const embeddings = { data: Float32Array.of(1), rows: 1, columns: 1 };
+      const splits = new Map([["all" as const, { embeddings, labels: ["sad"], paths: ["a.jpg"] }]]);
+      await writeEmbeddings(join(folder, "audio.h5"), { encoder, splits });
+      const { exitCode, stderr } = await pair(...flags);
+      expect(exitCode).toBe(2);
+      expect(stderr).toContain(`must hold audio embeddings, holds image ones (${model})`);
+    },
+  );
+
   test("an output that would replace an input", async () => {
     const { folder, flags } = await inputs();
     const { exitCode, stderr } = await pair(

@@ -186,4 +186,12 @@ test("one file as both sides is refused, by another path too", async () => {
     expect(stderr).toContain(`--img_h5 and --aud_h5: must be two files, are both ${file}`);
     expect(exitCode).toBe(2);
   }
+  const args = ["--img_h5", file, "--aud_h5", file, "--out_h5", join(folder, "paired.h5")];
+  const early = await pair(...args, "--split_csv", join(folder, "none.csv"));
+  expect(early.stderr).toContain("must be two files"); // before any file is opened
+});
+
+test("rows without a speaker are no speakers, accents composed or not", async () => {
+  const { summary } = await run(named("cafe\u0301.jpg"), named("cafe\u0301.wav"));
+  expect(summary()).toMatchObject({ rows: 1, group_noun: "groups" });
 });

@@ -221,6 +221,13 @@ describe("by manifest", () => {
         { ...line("data/happy/1.jpg", "a.wav", "happy"), line: 7 },
       ]),
     ).toThrow("lines 2 and 7 give one pair (happy/1.jpg, a.wav) two labels: sad, happy");
+    expect(() =>
+      matchByManifest(images, audio, [
+        { ...line("happy/1.jpg", "a.wav"), line: 2 },
+        { ...line("happy/1.jpg", "a.wav", "sad"), line: 5 },
+        { ...line("happy/1.jpg", "a.wav", "happy"), line: 7 },
+      ]),
+    ).toThrow("lines 5 and 7 give one pair");
   });
 
   test("a path of several rows leads nowhere, and accents match composed or not", () => {

@@ -19,8 +19,8 @@ export interface Saved {
   readonly metrics: Readonly<Record<string, unknown>>;
 }
 
-/** What of a checkpoint a training that goes on needs. */
-export type Resumed = Pick<Saved, "weights" | "epoch"> & { readonly temperature?: number };
+/** A checkpoint as it is read: older ones have no temperature. */
+export type Resumed = Omit<Saved, "temperature"> & { readonly temperature?: number };
 
 /** Everything that a training needs, ready: its sets, and the model that learns from them. */
 export interface Plan<B extends LabelledBatch> {

@@ -50,6 +50,7 @@ export async function trainSeed<B extends LabelledBatch>(
   const setup = setupOf(plan, settings, backend);
   const stopped = options.resume ? readStopped(plan, folders, setup) : undefined;
   if (options.resume) options.onNotice(resumeLine(folders, stopped));
+  if (stopped !== undefined) putBestInPlace(plan, folders, stopped);
   const model = plan.create(
     tf,
     stopped?.last.weights ?? plan.initialWeights(createRandom(settings.seed)),
@@ -98,6 +99,18 @@ export async function trainSeed<B extends LabelledBatch>(
 function resumeLine({ last }: Folders, stopped: Stopped | undefined): string {
   if (stopped === undefined) return `${last}: nothing to go on with, the training starts`;
   return `${last}: going on after epoch ${stopped.last.epoch}`;
+}
+
+/** A run that was killed between the two checkpoints of its best epoch left that of an older one. */
+function putBestInPlace<B extends LabelledBatch>(
+  plan: Plan<B>,
+  folders: Folders,
+  { best, last }: Stopped,
+): void {
+  if (best !== last) return;
+  saveTogether((outputs) =>
+    plan.write(outputs.stage(folders.best, "folder"), { temperature: 1, ...last }),
+  );
 }
 
 function saveTogether(write: (outputs: Outputs) => void): void {
