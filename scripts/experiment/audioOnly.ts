@@ -1,9 +1,7 @@
 import { readEmbeddings } from "../../packages/core/src/hdf5/embeddings.ts";
 import { writePaired } from "../../packages/core/src/hdf5/paired.ts";
 import { factsOf } from "../../packages/core/src/labels.ts";
-import { type FoldPart, partIn } from "./folds.ts";
-
-const PARTS: readonly FoldPart[] = ["train", "val", "test"];
+import { FOLD_PARTS, partIn } from "./folds.ts";
 
 /** Writes PREFIX_train.h5, PREFIX_val.h5, PREFIX_test.h5: pairs of a fold whose picture is missing. */
 export async function writeAudioFold(audioH5: string, fold: number, prefix: string): Promise<void> {
@@ -16,7 +14,7 @@ export async function writeAudioFold(audioH5: string, fold: number, prefix: stri
       vector: data.subarray(row * columns, (row + 1) * columns),
     })),
   );
-  for (const part of PARTS) {
+  for (const part of FOLD_PARTS) {
     const own = rows.filter(({ group }) => partIn(fold, group) === part);
     const audio = new Float32Array(own.length * encoder.dim);
     for (const [row, { vector }] of own.entries()) audio.set(vector, row * encoder.dim);

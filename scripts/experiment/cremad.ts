@@ -24,10 +24,10 @@ import { UserError } from "../../packages/core/src/errors.ts";
 import { requireFolder } from "../../packages/core/src/files/listFiles.ts";
 import { loadTensorFlow } from "../../packages/core/src/model/backend.ts";
 import { evaluate } from "../../packages/core/src/model/trainClassifier.ts";
-import { fit, readCorpus, sourceOf } from "../audioCnn/fit.ts";
+import { FLAGS, fit, readCorpus, sourceOf } from "../audioCnn/fit.ts";
 import { settingsOf } from "../recipe.ts";
 import { writeAudioFold } from "./audioOnly.ts";
-import { FOLDS, partIn, requireFold, writeFoldCsv } from "./folds.ts";
+import { FOLDS, FOLD_PARTS, partIn, requireFold, writeFoldCsv } from "./folds.ts";
 
 /** What one training gives on the test speakers of a fold. */
 interface Result {
@@ -100,14 +100,8 @@ async function run(): Promise<void> {
     const { tf } = await loadTensorFlow("auto");
     const isIn = (part: string) => (row: number) =>
       partIn(fold, corpus.speakers[row] ?? "") === part;
-    const settings = settingsOf({
-      epochs: flags.epochs,
-      lr: "0.0003",
-      batch_size: "64",
-      weight_decay: "0.01",
-      seed: flags.seed,
-      backend: "auto",
-    });
+    const { values: defaults } = parseArgs({ args: [], options: FLAGS });
+    const settings = settingsOf({ ...defaults, epochs: flags.epochs, seed: flags.seed });
     const rows = { isTrained: isIn("train"), isWatched: isIn("val") };
     const model = await fit(tf, corpus, settings, rows, `fold ${fold} audio_cnn`);
     const { metrics } = await evaluate(tf, model, sourceOf(corpus, isIn("test")), corpus.classes);
@@ -208,10 +202,7 @@ async function embeddingsFold(
 }
 
 async function train(prefix: string, modalities: string): Promise<Result> {
-  const files = ["train", "val", "test"].flatMap((part) => [
-    `--${part}_h5`,
-    `${prefix}_${part}.h5`,
-  ]);
+  const files = FOLD_PARTS.flatMap((part) => [`--${part}_h5`, `${prefix}_${part}.h5`]);
   const output = await command("train-multimodal", [
     ...files,
     "--modalities",

@@ -16,7 +16,8 @@ const SETS: readonly (readonly [first: number, last: number])[] = [
 /** The folds' numbers, as EMO-SUPERB counts them. */
 export const FOLDS = SETS.map((_, index) => index + 1);
 
-export type FoldPart = "train" | "val" | "test";
+export const FOLD_PARTS = ["train", "val", "test"] as const;
+export type FoldPart = (typeof FOLD_PARTS)[number];
 
 /**
  * The part of a speaker ("cremad:1001") in a fold.
@@ -42,7 +43,7 @@ export function writeFoldCsv(path: string, fold: number, speakers: readonly stri
 /** @throws UserError when a part of a fold has no speaker */
 export function requireFold(fold: number, speakers: readonly string[]): void {
   const there = new Set(speakers.map((speaker) => partIn(fold, speaker)));
-  for (const part of ["train", "val", "test"] as const)
+  for (const part of FOLD_PARTS)
     if (!there.has(part))
       throw new UserError("E_INPUT_EMPTY", `fold ${fold}: no speaker of its ${part} set is there`, {
         hint: "leave the fold out by --folds, or add clips of these speakers",

@@ -1,13 +1,12 @@
 import { UserError, causeOf } from "@emotion-service/core/errors";
 import { type Fractions, type Item, PARTS, type Part, type SplitPart } from "./parts.ts";
-import { type Placement, type PublishedSplit, notListed, placeUnits } from "./publishedSplit.ts";
+import { type Placement, notListed, placeUnits } from "./publishedSplit.ts";
 import { type Atom, type Unit, assignUnits, partsOf, sumCounts, sumOf, unitsOf } from "./split.ts";
 
 export interface DivideOptions {
   /** undefined: no split, or the published one. */
   readonly fractions: Fractions | undefined;
-  readonly published?: PublishedSplit | undefined;
-  /** Where the published split puts each group. */
+  /** Where a published split puts each group; stands above `fractions`. */
   readonly placement: Placement | undefined;
   /** Whether data that cannot be split is an error; else it stays whole. */
   readonly splitRequired: boolean;
@@ -42,15 +41,15 @@ export function divide(
   rules: DivideRules,
 ): Partition {
   const units = unitsOf(atoms);
-  const { published, placement, fractions } = options;
+  const { placement, fractions } = options;
   const whole = { partOf: wholeOf(units), notSplit: undefined, fractions: undefined };
   if (units.length === 0) return whole;
   const cores = units.filter(rules.isCore);
   const first = cores.length > 0 ? cores : units;
-  if (published !== undefined && placement !== undefined) {
-    const already = placeUnits(units, placement, published);
+  if (placement !== undefined) {
+    const already = placeUnits(units, placement);
     const lost = first.filter((unit) => !already.has(unit)).map(({ name }) => name);
-    if (lost.length > 0) throw notListed(published.name, lost.toSorted(), "rows without a speaker");
+    if (lost.length > 0) throw notListed(placement.name, lost.toSorted(), "rows without a speaker");
     return divideRest(units, already, sharesOf(first, already), random, rules);
   }
   if (fractions === undefined) return whole;

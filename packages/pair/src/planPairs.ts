@@ -138,8 +138,9 @@ function planByLabel(images: readonly Item[], audio: readonly Item[], options: S
     ...unwanted([...images, ...audio].filter((item) => !isWanted(item))),
   ];
   const candidates = new Set(items);
-  const alone = leftOut.filter(({ keepable }) => options.keepUnmatched && keepable);
-  const atoms = [...items, ...alone.flatMap((leftover) => leftover.items)].map((item): Atom => ({
+  const stays = ({ keepable }: Leftover): boolean => options.keepUnmatched && keepable;
+  const alone = leftOut.filter(stays).flatMap((leftover) => leftover.items);
+  const atoms = [...items, ...alone].map((item): Atom => ({
     items: [item],
     stratum: `${item.label} ${item.modality}`,
   }));
@@ -159,7 +160,6 @@ function planByLabel(images: readonly Item[], audio: readonly Item[], options: S
     samples.push(...matching.samples);
     leftOut.push(...matching.leftovers);
   }
-  const stays = ({ keepable }: Leftover): boolean => options.keepUnmatched && keepable;
   const rows = [...samples, ...leftOut.filter(stays).map(aloneSample)];
   const dropped = leftOut.filter((leftover) => !stays(leftover));
   return { parts: sortedParts(rows, partOf), dropped, notSplit };

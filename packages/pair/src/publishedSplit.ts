@@ -61,6 +61,8 @@ function isPlace(word: string): word is Place {
 
 /** What a published split says of the groups that are there. */
 export interface Placement {
+  /** The file's name, for messages. */
+  readonly name: string;
   readonly placeOf: ReadonlyMap<string, Place>;
   /** Speakers of the file that no row has. */
   readonly absent: readonly string[];
@@ -98,7 +100,7 @@ export function placeGroups(
     }
   }
   if (missing.size > 0) throw notListed(name, [...missing].toSorted(), noun);
-  return { placeOf, absent: [...places.keys()].filter((key) => !meant.has(key)) };
+  return { name, placeOf, absent: [...places.keys()].filter((key) => !meant.has(key)) };
 }
 
 /** Whether a row's group is a speaker (or what a pattern found), not the row's own path. */
@@ -117,8 +119,7 @@ function shortName(group: string): string {
  */
 export function placeUnits(
   units: readonly Unit[],
-  { placeOf }: Placement,
-  { name }: PublishedSplit,
+  { name, placeOf }: Placement,
 ): Map<Unit, SplitPart> {
   const assigned = new Map<Unit, SplitPart>();
   for (const unit of units)

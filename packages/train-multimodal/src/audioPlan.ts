@@ -17,12 +17,13 @@ import {
   withoutPadding,
 } from "@emotion-service/core/model/clips";
 import type { RowSource } from "@emotion-service/core/model/rowSource";
-import { createRandom, normal } from "@emotion-service/core/random";
+import { createRandom, firstIntegers, normal } from "@emotion-service/core/random";
 import {
   type Choice,
   type ChooseOptions,
   type RowIndex,
   chooseSets,
+  classIdsOf,
   dataFacts,
   noUsableRow,
   tellLeftOut,
@@ -62,11 +63,8 @@ export async function planAudioCnn(options: ClipsOptions): Promise<Plan<ClipBatc
   const { config, clips } = train.index;
   const shape = { mels: config.n_mels, classes: classes.length };
   const bands = bandStatistics(clips, train.rows);
-  const sourceOf = ({ index, rows }: Choice<ClipFile>): RowSource<ClipBatch> => {
-    const classIds = new Int32Array(index.rows).fill(-1);
-    for (const row of rows) classIds[row] = classes.indexOf(EMOTIONS[index.emotions[row] ?? 0]!);
-    return clipsInMemory(index.clips, classIds, classes.length);
-  };
+  const sourceOf = (set: Choice<ClipFile>): RowSource<ClipBatch> =>
+    clipsInMemory(set.index.clips, classIdsOf(set, classes), classes.length);
   return {
     classes,
     modalities: ["audio"],
@@ -186,7 +184,7 @@ async function readClips(
       clips: { mels: config.n_mels, frames },
     };
   });
-  const usable = Int32Array.from(file.emotions.keys()).filter((row) => file.emotions[row] !== -1);
+  const usable = firstIntegers(file.rows).filter((row) => file.emotions[row] !== -1);
   const unlabelled = file.rows - usable.length - silents;
   tellLeftOut(path, { "no emotion label": unlabelled, silent: silents }, onNotice);
   if (usable.length === 0)

@@ -3,7 +3,7 @@ import { requireSameEncoder } from "@emotion-service/core/hdf5/encoder";
 import { type PairedIndex, indexPaired } from "@emotion-service/core/hdf5/pairedIndex";
 import { EMOTIONS, factsOf } from "@emotion-service/core/labels";
 import type { Modality } from "@emotion-service/core/model/fusion";
-import { createRandom, shuffle } from "@emotion-service/core/random";
+import { createRandom, firstIntegers, shuffle } from "@emotion-service/core/random";
 
 /** The share of the training rows that is held out when there is no validation file. */
 const HELD_OUT = 0.2;
@@ -134,7 +134,7 @@ async function usableRows(
     "not of --prefer_pairs_base": 0,
   };
   const base = { images: index.image, audios: index.audio };
-  const usable = rowsWhere(index, (row) => {
+  const usable = firstIntegers(index.rows).filter((row) => {
     if (index.emotions[row] === -1) dropped["no emotion label"] += 1;
     else if (!modalities.some((name) => index[name].present[row] === 1))
       dropped["none of --modalities"] += 1;
@@ -169,13 +169,19 @@ export function noUsableRow(name: string, rows: number, hint: string): UserError
   });
 }
 
-function rowsWhere({ rows }: PairedIndex, isWanted: (row: number) => boolean): Int32Array {
-  return Int32Array.from({ length: rows }, (_, row) => row).filter((row) => isWanted(row));
-}
-
 /** The emotion of a row; every chosen row has one. */
 function emotionOf({ emotions }: RowIndex, row: number): string {
   return EMOTIONS[emotions[row] ?? 0] ?? "";
+}
+
+/** The class of each row of the file, its place in `classes`, [rows]; −1 where the row was not chosen. */
+export function classIdsOf(
+  { index, rows }: Choice<RowIndex>,
+  classes: readonly string[],
+): Int32Array {
+  const ids = new Int32Array(index.rows).fill(-1);
+  for (const row of rows) ids[row] = classes.indexOf(emotionOf(index, row));
+  return ids;
 }
 
 /** The emotions of the rows, in canonical order. */
@@ -192,8 +198,7 @@ function knownClasses<I extends RowIndex>(
 ): Choice<I> {
   const known = rows.filter((row) => classes.includes(emotionOf(index, row)));
   const unknown = rows.length - known.length;
-  if (unknown > 0)
-    onNotice(`${index.path}: ${unknown} rows left out (an emotion that training does not have)`);
+  tellLeftOut(index.path, { "an emotion that training does not have": unknown }, onNotice);
   if (known.length === 0)
     throw new UserError(
       "E_LAYOUT",

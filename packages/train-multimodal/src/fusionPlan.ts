@@ -1,7 +1,10 @@
 import { type EncoderInfo, encoderToJson } from "@emotion-service/core/hdf5/encoder";
-import { readCheckpoint, writeCheckpoint } from "@emotion-service/core/model/checkpoint";
 import {
-  type FusionShape,
+  checkpointShape,
+  readCheckpoint,
+  writeCheckpoint,
+} from "@emotion-service/core/model/checkpoint";
+import {
   MODALITIES,
   type Modality,
   createFusion,
@@ -32,12 +35,8 @@ export async function planFusion(
     encoders[modality] = input.encoder;
     encoderFacts[modality] = encoderToJson(input.encoder);
   }
-  const shape: FusionShape = {
-    image: encoders.image?.dim ?? 0,
-    audio: encoders.audio?.dim ?? 0,
-    classes: sets.classes.length,
-  };
   const { classes, matchBy } = sets;
+  const shape = checkpointShape({ classes, encoders });
   const hasBoth = shape.image > 0 && shape.audio > 0;
   const ownSettings = { modalityDropout, modalities: options.modalities };
   return {

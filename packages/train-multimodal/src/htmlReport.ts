@@ -67,8 +67,8 @@ function scores({ rows, accuracy, uar, macro_f1 }: ClassificationMetrics): Cell[
 }
 
 function resultSection(report: WrittenReport): string {
-  const { train, val, test, conditions } = report;
-  const sets = { train, validation: val, ...(test && { test }) };
+  const { train, conditions } = report;
+  const sets = [["train", train] as const, ...heldBack(report)];
   const { name } = measuredSet(report);
   const rows = Object.entries(conditions).map(([condition, metrics]) => [
     CONDITION_NAMES[condition] ?? condition,
@@ -78,35 +78,33 @@ function resultSection(report: WrittenReport): string {
 ${htmlTable(
   "The best checkpoint on each set",
   ["set", ...SCORES],
-  Object.entries(sets).map(([set, metrics]) => [set, ...scores(metrics)]),
+  sets.map(([set, metrics]) => [set, ...scores(metrics)]),
 )}
 ${htmlTable(`Conditions, on the ${name} rows`, ["condition", ...SCORES], rows)}
 <p>“Image only” and “audio only” withhold the other modality, on the rows that have the one. “Noise” adds to every input value normal noise with the deviation that the value has over the training rows: as much noise as signal (0 dB).</p>`;
 }
 
-function repeatsSection({ repeats, test }: WrittenReport): string {
+function repeatsSection(report: WrittenReport): string {
+  const { repeats } = report;
   if (repeats === null) return "";
-  const set = test === null ? "validation" : "test";
+  const { name: set } = measuredSet(report);
+  const sets = heldBack(repeats);
   const cells = ({ accuracy, uar, macro_f1 }: Spreads): Cell[] =>
     [accuracy, uar, macro_f1].map(spread);
-  const rows: Cell[][] = [["validation", ...cells(repeats.val)]];
-  if (repeats.test !== null) rows.push(["test", ...cells(repeats.test)]);
+  const rows: Cell[][] = sets.map(([name, of]) => [name, ...cells(of)]);
   // "both" is a row already.
   for (const [name, of] of Object.entries(repeats.conditions))
     if (name !== "both") rows.push([`${set}, ${CONDITION_NAMES[name] ?? name}`, ...cells(of)]);
   const bySeed = repeats.seeds.map((seed, i) => [
     `seed ${seed}`,
     repeats.best_epochs[i] ?? "",
-    ...[repeats.val, ...(repeats.test === null ? [] : [repeats.test])].map(({ uar }) =>
-      share(uar.values[i] ?? NaN),
-    ),
+    ...sets.map(([, { uar }]) => share(uar.values[i] ?? NaN)),
   ]);
-  const measured = ["validation", ...(repeats.test === null ? [] : ["test"])];
   return `<h2>Over ${repeats.seeds.length} seeds</h2>
 ${htmlTable("Mean ± sample deviation", ["set", ...SCORES.slice(1)], rows)}
 ${htmlTable(
   "Each seed",
-  ["seed", "best epoch", ...measured.map((name) => `macro recall, ${name}`)],
+  ["seed", "best epoch", ...sets.map(([name]) => `macro recall, ${name}`)],
   bySeed,
 )}
 <p>Everything else on this page is of seed ${repeats.seeds[0]}, the first, which was not chosen by its numbers. Expected calibration error on the ${set} rows: ${spread(repeats.ece.before)} before, ${spread(repeats.ece.after)} after scaling.</p>`;
@@ -124,14 +122,12 @@ ${htmlTable(`Each class, on the ${name} rows`, ["class", "rows", "precision", "r
 }
 
 function calibrationSection({ calibration }: WrittenReport): string {
-  const { temperature, val, test } = calibration;
   const cells = ({ ece, nll }: SetCalibration): Cell[] =>
     [ece.before, ece.after, nll.before, nll.after].map(share);
-  const rows: Cell[][] = [["validation", ...cells(val)]];
-  if (test !== null) rows.push(["test", ...cells(test)]);
+  const rows = heldBack(calibration).map(([name, of]) => [name, ...cells(of)]);
   return `<h2>Calibration</h2>
 ${htmlTable(
-  `Before and after temperature scaling, T = ${temperature.toFixed(4)}`,
+  `Before and after temperature scaling, T = ${calibration.temperature.toFixed(4)}`,
   ["set", "ECE before", "ECE after", "NLL before", "NLL after"],
   rows,
 )}
@@ -158,9 +154,8 @@ function inlineSvg(svg: string, name: string, caption: string): string {
 }
 
 function dataSection({ data, classes, inputs, match_by: matchBy }: WrittenReport): string {
-  const { train, val, test } = data;
-  const sets = { train, validation: val, ...(test && { test }) };
-  const row = ([name, { file, held_out: heldOut, rows, speakers, classes: counts }]: [
+  const sets = [["train", data.train] as const, ...heldBack(data)];
+  const row = ([name, { file, held_out: heldOut, rows, speakers, classes: counts }]: readonly [
     string,
     SetFacts,
   ]): Cell[] => [
@@ -176,7 +171,7 @@ function dataSection({ data, classes, inputs, match_by: matchBy }: WrittenReport
 ${htmlTable(
   "Sets, and their rows of each class",
   ["set", "file", "rows", "speakers", ...classes],
-  Object.entries(sets).map(row),
+  sets.map(row),
   2,
 )}
 ${htmlTable("What made the inputs", ["input", "made by"], made, 2)}`;
@@ -190,6 +185,11 @@ function settingsSection({ settings, backend, parameters }: WrittenReport): stri
   ]);
   return `<h2>Settings</h2>
 ${htmlTable("Settings of the training", ["setting", "value"], rows, 2)}`;
+}
+
+/** What is said of the validation set and, where there is one, of the test set. */
+function heldBack<T>({ val, test }: { readonly val: T; readonly test: T | null }): [string, T][] {
+  return [["validation", val], ...(test === null ? [] : [["test", test] satisfies [string, T]])];
 }
 
 function share(value: number | null | undefined): string {

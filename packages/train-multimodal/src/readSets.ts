@@ -1,5 +1,4 @@
 import { rowBytes } from "@emotion-service/core/hdf5/rowBlocks";
-import { EMOTIONS } from "@emotion-service/core/labels";
 import { BUFFER_BYTES, planMixing, requestOf } from "@emotion-service/core/model/mixing";
 import { type RowSource, rowsInMemory } from "@emotion-service/core/model/rowSource";
 import { rowsFromFile } from "@emotion-service/core/model/rowsFromFile";
@@ -8,6 +7,7 @@ import {
   type ChooseOptions,
   type DataFacts,
   chooseRows,
+  classIdsOf,
   dataFacts,
 } from "./chooseRows.ts";
 import { type LoadOptions, type LoadedFile, passThrough, readWhole } from "./loadFile.ts";
@@ -68,16 +68,14 @@ function orderFromFile({ index }: Choice, options: ReadOptions): string {
 
 function sourceOf(
   { values }: LoadedFile,
-  { index, rows }: Choice,
+  choice: Choice,
   classes: readonly string[],
   options: ReadOptions,
 ): RowSource {
-  const idOf = EMOTIONS.map((emotion) => classes.indexOf(emotion));
-  const classIds = new Int32Array(index.rows).fill(-1);
-  for (const row of rows) classIds[row] = idOf[index.emotions[row] ?? 0] ?? -1;
+  const classIds = classIdsOf(choice, classes);
   if (values !== undefined) return rowsInMemory(values, classIds, classes.length);
   const { modalities } = options;
-  const set = { index, modalities, classIds, classes: classes.length };
+  const set = { index: choice.index, modalities, classIds, classes: classes.length };
   return rowsFromFile(set, { ...options, bufferBytes: bufferBytes(options) });
 }
 

@@ -33,8 +33,9 @@ export function setupOf<B extends LabelledBatch>(
   settings: TrainSettings,
   backend: string,
 ): TrainingSetup {
-  const { scheduler, train, val } = { ...settings, ...plan.data };
-  const facts = {
+  const { scheduler } = settings;
+  const { train, val } = plan.data;
+  return {
     "--seed": settings.seed,
     "--batch_size": settings.batchSize,
     "--lr": settings.lr,
@@ -54,7 +55,6 @@ export function setupOf<B extends LabelledBatch>(
     "the SHA-256 of the training rows' means and deviations": statisticsHash(plan),
     "the order of the training rows": plan.rowOrder,
   };
-  return JSON.parse(JSON.stringify(facts)) as TrainingSetup;
 }
 
 function statisticsHash<B extends LabelledBatch>({ statistics }: Plan<B>): string {

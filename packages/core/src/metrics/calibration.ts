@@ -36,6 +36,8 @@ const HOTTEST = 20;
 /**
  * Reliability and expected calibration error of softmax(logits / temperature), by Guo, Pleiss, Sun and Weinberger, "On Calibration of
  * Modern Neural Networks", 2017, with 15 bins.
+ * @param temperature above 0
+ * @throws RangeError when a row has a score that is NaN
  */
 export function calibrationOf(
   { logits, truth }: ScoredRows,

@@ -6,6 +6,7 @@ import { AUDIO_EMBEDDING, audioCnnGraph } from "./audioCnn.ts";
 import type { Graph, Weights } from "./graph.ts";
 import {
   type ModelFacts,
+  classesFrom,
   readModelFolder,
   takeWeights,
   temperatureFrom,
@@ -54,12 +55,11 @@ export function readAudioCheckpoint(folder: string, flag: string): AudioCheckpoi
 
 function checkpointFrom(facts: ModelFacts): AudioCheckpoint {
   const json = facts.json as unknown as AudioJson;
-  if (!Array.isArray(json.classes) || json.classes.length < 2)
-    throw new Error("model.json: classes must be a list of 2 at least");
+  const classes = classesFrom(facts);
   if (!Number.isSafeInteger(json.features?.n_mels))
     throw new Error("model.json: features.n_mels must be a whole number");
-  const { classes, features, epoch, settings, metrics } = json;
-  const weights = takeWeights(facts, graphOf(json));
+  const { features, epoch, settings, metrics } = json;
+  const weights = takeWeights(facts, graphOf({ classes, features }));
   const temperature = temperatureFrom(facts);
   return { classes, features, temperature, epoch, settings, metrics, weights };
 }

@@ -15,6 +15,7 @@ import {
 import type { Weights } from "./graph.ts";
 import {
   type ModelFacts,
+  classesFrom,
   readModelFolder,
   takeWeights,
   temperatureFrom,
@@ -90,9 +91,7 @@ export function readCheckpoint(folder: string, flag: string): Checkpoint {
 /** Checks that model.json states what a model needs, and that weights.bin holds just the weights of that model. */
 function checkpointFrom(facts: ModelFacts): Checkpoint {
   const json = facts.json as unknown as FusionJson;
-  const { classes } = json;
-  if (!Array.isArray(classes) || classes.length < 2)
-    throw new Error("model.json: classes must be a list of 2 at least");
+  const classes = classesFrom(facts);
   const encoders: Partial<Record<Modality, EncoderInfo>> = {};
   for (const modality of MODALITIES) {
     const encoder = json[modality];

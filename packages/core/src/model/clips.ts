@@ -1,4 +1,4 @@
-import { shuffle } from "../random.ts";
+import { firstIntegers, shuffle } from "../random.ts";
 import { type LabelledBatch, type RowSource, countClasses } from "./rowSource.ts";
 
 /** Log-mel sequences, dB. */
@@ -87,7 +87,7 @@ export function clipsInMemory(
   classIds: Int32Array,
   classes: number,
 ): RowSource<ClipBatch> {
-  const inOrder = Int32Array.from(classIds.keys()).filter((row) => classIds[row] !== -1);
+  const inOrder = firstIntegers(classIds.length).filter((row) => classIds[row] !== -1);
   return {
     rows: inOrder.length,
     classCounts: countClasses(classIds, classes),

@@ -4,7 +4,13 @@ import { CREATED_BY } from "../hdf5/format.ts";
 import { exportGraph } from "../onnx/exportGraph.ts";
 import { FACE_EMBEDDING, faceCnnGraph } from "./faceCnn.ts";
 import type { Weights } from "./graph.ts";
-import { type ModelFacts, readModelFolder, takeWeights, writeModelFolder } from "./modelFolder.ts";
+import {
+  type ModelFacts,
+  classesFrom,
+  readModelFolder,
+  takeWeights,
+  writeModelFolder,
+} from "./modelFolder.ts";
 import { hashOfWeights } from "./weightsHash.ts";
 
 /** The kind that its model.json names. */
@@ -49,9 +55,8 @@ export function readFaceCheckpoint(folder: string, flag: string): FaceCheckpoint
 }
 
 function checkpointFrom(facts: ModelFacts): FaceJson & FaceCheckpoint {
-  const { classes, maps, epoch, settings, metrics } = facts.json as unknown as FaceJson;
-  if (!Array.isArray(classes) || classes.length < 2)
-    throw new Error("model.json: classes must be a list of 2 at least");
+  const { maps, epoch, settings, metrics } = facts.json as unknown as FaceJson;
+  const classes = classesFrom(facts);
   if (typeof maps?.weights_sha256 !== "string")
     throw new Error("model.json: maps.weights_sha256 must be there");
   const weights = takeWeights(facts, faceCnnGraph(classes.length));

@@ -121,6 +121,14 @@ export function kindOfModel(folder: string): string | undefined {
   }
 }
 
+/** The classes of a classifier, in the order of its outputs. */
+export function classesFrom({ json }: ModelFacts): readonly string[] {
+  const { classes } = json as { readonly classes?: unknown };
+  if (!Array.isArray(classes) || classes.length < 2)
+    throw new Error("model.json: classes must be a list of 2 at least");
+  return classes as string[];
+}
+
 /** What a classifier's scores are divided by before the softmax; 1 in a folder of an older version, which does not say. */
 export function temperatureFrom({ json }: ModelFacts): number {
   const { temperature = 1 } = json as { readonly temperature?: unknown };

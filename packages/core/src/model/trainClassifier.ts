@@ -154,9 +154,8 @@ async function trainEpochs<B extends LabelledBatch>(
       val_uar: validation.metrics.uar,
     };
     history.push(record);
-    const improved = bestOf(history) === record;
-    if (improved) best = record;
-    options.onEpoch(record, improved, learner.weights(), seconds, {
+    best = bestOf(history);
+    options.onEpoch(record, best === record, learner.weights(), seconds, {
       validation,
       state: () => ({
         history: [...history],
@@ -278,7 +277,10 @@ export interface EvaluateOptions<B extends LabelledBatch> {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Loss (not weighted), scores and metrics of a set. */
+/**
+ * Loss (not weighted), scores and metrics of a set.
+ * @throws UserError E_SETTINGS when the loss is not finite, E_ABORTED when the signal fires
+ */
 export async function evaluate<B extends LabelledBatch>(
   tf: Tf,
   learner: Pick<Learner<B>, "scores">,
