@@ -3,7 +3,7 @@ import { integerIn, jsonOption, numberIn, quietOption } from "@emotion-service/c
 import { createProgress } from "@emotion-service/core/cli/progress";
 import type { CliIo } from "@emotion-service/core/cli/run";
 import { DEFAULT_FPS } from "@emotion-service/core/video/frames";
-import { AUDIO_ENCODERS, IMAGE_ENCODERS } from "./encoderNames.ts";
+import { AUDIO_ENCODERS, IMAGE_ENCODERS } from "@emotion-service/core/predict/encoderNames";
 
 /** The flags of predict; the action calls predict and prints its JSON. */
 export function createProgram(io: CliIo) {

@@ -10,43 +10,25 @@ import {
 } from "@emotion-service/core/files/listFiles";
 import { refuseReplacing, withOutputs } from "@emotion-service/core/files/outputs";
 import { MODALITIES } from "@emotion-service/core/model/fusion";
-import { type InputEncoders, createInputEncoders } from "./embedInput.ts";
-import { WEIGHTED_ENCODERS } from "./imageEncoder.ts";
-import { type Models, chooseClassifier, loadModels } from "./models.ts";
-import { type NamedEncoders, loadNamedEncoders, requireNamedFlags } from "./namedEncoders.ts";
-import { type FailedInput, predictInput } from "./predictInput.ts";
-import type { Input, Prediction } from "./scoreInput.ts";
+import { requireNamedFlags } from "@emotion-service/core/predict/namedEncoders";
+import type { FailedInput, InputOptions } from "@emotion-service/core/predict/predictInput";
+import {
+  type Predictor,
+  type PredictorOptions,
+  openPredictor,
+} from "@emotion-service/core/predict/predictor";
+import type { Input, Prediction } from "@emotion-service/core/predict/scoreInput";
 import { writePredictionCsv } from "./writePredictionCsv.ts";
 
-export interface PredictOptions extends NamedEncoders {
+export interface PredictOptions extends PredictorOptions, InputOptions {
   readonly video: string | undefined;
   readonly image: string | undefined;
   readonly audio: string | undefined;
   readonly videosDir: string | undefined;
   readonly imagesDir: string | undefined;
   readonly audioDir: string | undefined;
-  readonly multimodal: string | undefined;
-  readonly isolation: string | undefined;
   readonly csv: string | undefined;
-  /** Also lists this many of the likeliest emotions. */
-  readonly top: number | undefined;
-  /** Frames of a video that are looked at, per second. */
-  readonly fps: number;
-  /** Windows of the timeline, and from the start of one to that of the next, seconds; no timeline without. */
-  readonly window: number | undefined;
-  readonly step: number | undefined;
-  /** Below this probability the emotion is "uncertain". */
-  readonly minConfidence: number | undefined;
-  /** The resnet18 or .onnx file that made the embeddings; undefined where it can be found, or is not needed. */
-  readonly weights: string | undefined;
-  /** The folder of the audio_cnn, or the .onnx file, that made the embeddings; undefined where none did, or it can be found. */
-  readonly audioWeights: string | undefined;
-  /** Where caches of weights lie is in the environment. */
-  readonly env: Readonly<Record<string, string | undefined>>;
   readonly onProgress?: OnProgress;
-  /** Told once, when it differs from what one would expect: what runs the models, and why. */
-  readonly onNotice: (line: string) => void;
-  readonly signal?: AbortSignal | undefined;
 }
 
 /** Of a folder. */
@@ -68,26 +50,17 @@ export async function predict(options: PredictOptions): Promise<Prediction | Pre
   const seen = MODALITIES.filter((modality) =>
     inputs.some((input) => input[modality] !== undefined || input.video !== undefined),
   );
-  const onNotice = onceEach(options.onNotice);
-  const multimodal = chooseClassifier(options, seen, onNotice);
   return withOutputs(async (outputs) => {
     const csv = options.csv === undefined ? undefined : outputs.stage(options.csv);
-    const named = await loadNamedEncoders(options, { ...options, onNotice });
-    const models = await loadModels(multimodal, options.isolation, named, onNotice);
-    const weights = options.weights ?? models.ownWeights.image;
-    const audioWeights = options.audioWeights ?? models.ownWeights.audio;
-    const loading = { ...options, weights, audioWeights, onNotice };
-    const encoders = createInputEncoders(models.encoders, loading);
+    const predictor = await openPredictor(options, seen);
     try {
-      refuseUnusedWeights(options, models);
-      const result = await predictInputs(inputs, models, encoders, options);
+      const result = await predictInputs(inputs, predictor, options);
       const predictions = "predictions" in result ? result.predictions : [result];
-      if (csv !== undefined)
-        writePredictionCsv(csv, inputs, predictions, models.classifier?.checkpoint.classes ?? []);
+      const classes = predictor.models.classifier?.checkpoint.classes ?? [];
+      if (csv !== undefined) writePredictionCsv(csv, inputs, predictions, classes);
       return result;
     } finally {
-      await encoders.dispose();
-      await models.classifier?.dispose();
+      await predictor.dispose();
     }
   });
 }
@@ -111,42 +84,14 @@ function requireFittingFlags(options: PredictOptions): void {
     refuse("--min_confidence: is for a classifier", "name one with --multimodal");
 }
 
-/** A named encoder is loaded twice, to know what it is and to run; it says its notices once. */
-function onceEach(tell: (line: string) => void): (line: string) => void {
-  const told = new Set<string>();
-  return (line) => {
-    if (!told.has(line)) tell(line);
-    told.add(line);
-  };
-}
-
-/** A flag that the models do not heed must not look as if it did. */
-function refuseUnusedWeights(
-  { weights, audioWeights }: Pick<PredictOptions, "weights" | "audioWeights">,
-  { encoders }: Models,
-): void {
-  const refused = (flag: string, models: string, kind: string, used: string | undefined) =>
-    new UserError(
-      "E_FLAG",
-      `${flag}: is for models trained on ${models} embeddings, the encoder of ${kind} is ${used ?? "none"}`,
-      { hint: "leave the flag out" },
-    );
-  const [image, audio] = [encoders.image?.model, encoders.audio?.model];
-  if (weights !== undefined && !(image !== undefined && WEIGHTED_ENCODERS.includes(image)))
-    throw refused("--weights", "resnet18, face_cnn or .onnx", "pictures", image);
-  if (audioWeights !== undefined && audio !== "audio_cnn" && audio !== "onnx")
-    throw refused("--audio_weights", "audio_cnn or .onnx", "sound", audio);
-}
-
 async function predictInputs(
   inputs: readonly Input[],
-  models: Models,
-  encoders: InputEncoders,
+  predictor: Predictor,
   options: PredictOptions,
 ): Promise<Prediction | Predictions> {
   const folder = options.videosDir ?? options.imagesDir ?? options.audioDir;
   if (folder === undefined) {
-    const result = await predictInput(inputs[0] ?? {}, models, encoders, options);
+    const result = await predictor.predict(inputs[0] ?? {}, options);
     if ("error" in result) throw new UserError("E_INPUT_BROKEN", result.error);
     return result;
   }
@@ -154,7 +99,7 @@ async function predictInputs(
   const failed: FailedInput[] = [];
   for (const input of inputs) {
     throwIfAborted(options.signal);
-    const result = await predictInput(input, models, encoders, options);
+    const result = await predictor.predict(input, options);
     if ("error" in result) failed.push(result);
     else predictions.push(result);
     options.onProgress?.(predictions.length + failed.length, inputs.length, "inputs");

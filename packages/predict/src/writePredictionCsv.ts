@@ -1,5 +1,5 @@
 import { writeCsv } from "@emotion-service/core/files/manifest";
-import type { Input, Prediction } from "./scoreInput.ts";
+import type { Input, Prediction } from "@emotion-service/core/predict/scoreInput";
 
 /**
  * Writes a row an input: path, emotion, confidence, prob_<class>…, anomaly_score, anomaly_flag (0 or 1). The fields of an

@@ -16,7 +16,7 @@ import { describe, expect, it } from "vitest";
 import { writeSpeechSample } from "../../../scripts/sample/writeSample.ts";
 import { writeAudioModel } from "../../../test/audioModel.ts";
 import { runCommand, temporaryFolder } from "../../../test/command.ts";
-import { createInputEncoders } from "../src/embedInput.ts";
+import { createInputEncoders } from "@emotion-service/core/predict/embedInput";
 
 /** Clips, a model, and what embed made of them. */
 async function embedded() {

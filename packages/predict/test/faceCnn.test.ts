@@ -8,7 +8,7 @@ import { drawFace } from "../../../scripts/sample/faces.ts";
 import { writeSpeechSample } from "../../../scripts/sample/writeSample.ts";
 import { runCommand, temporaryFolder } from "../../../test/command.ts";
 import { drawRoom, hasFfmpeg, makeVideo } from "../../../test/video.ts";
-import { createInputEncoders } from "../src/embedInput.ts";
+import { createInputEncoders } from "@emotion-service/core/predict/embedInput";
 
 interface Told {
   readonly emotion: string | null;

@@ -13,7 +13,7 @@ import { writeFaceSample, writeSpeechSample } from "../../../scripts/sample/writ
 import { runCommand } from "../../../test/command.ts";
 import { runInProcess } from "../../../test/inProcess.ts";
 import { createProgram } from "../src/cli.ts";
-import { createInputEncoders } from "../src/embedInput.ts";
+import { createInputEncoders } from "@emotion-service/core/predict/embedInput";
 
 /** Models on rows of 256 + 496 values, as `embed` makes them of faces and of sound, that Python wrote. */
 const FIXTURES = join(import.meta.dirname, "../../core/test/fixtures");

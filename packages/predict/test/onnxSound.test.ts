@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest";
 import { writeFaceSample, writeSpeechSample } from "../../../scripts/sample/writeSample.ts";
 import { runCommand, temporaryFolder } from "../../../test/command.ts";
 import { bandsNetwork, framesNetwork } from "../../../test/onnxNetworks.ts";
-import { createInputEncoders } from "../src/embedInput.ts";
+import { createInputEncoders } from "@emotion-service/core/predict/embedInput";
 
 const WAV2VEC2 = join(import.meta.dirname, "../../core/test/fixtures/onnx/wav2vec2.onnx");
 

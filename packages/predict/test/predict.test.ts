@@ -8,9 +8,9 @@ import { runCommand } from "../../../test/command.ts";
 import { runInProcess } from "../../../test/inProcess.ts";
 import { drawRoom, hasFfmpeg, makeVideo } from "../../../test/video.ts";
 import { createProgram } from "../src/cli.ts";
-import { createInputEncoders } from "../src/embedInput.ts";
+import { createInputEncoders } from "@emotion-service/core/predict/embedInput";
 import type { Predictions } from "../src/predict.ts";
-import type { Prediction } from "../src/scoreInput.ts";
+import type { Prediction } from "@emotion-service/core/predict/scoreInput";
 import { CLASSIFIER, CLIP, DETECTOR, FACE, NO_FACE, SILENT, usePipeline } from "./pipeline.ts";
 
 const BOTH = ["--multimodal", CLASSIFIER, "--isolation", DETECTOR];

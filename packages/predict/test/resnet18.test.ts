@@ -6,7 +6,7 @@ import { describe, expect, it } from "vitest";
 import { writeFaceSample } from "../../../scripts/sample/writeSample.ts";
 import { runCommand, temporaryFolder } from "../../../test/command.ts";
 import { drawRoom, hasFfmpeg, makeVideo } from "../../../test/video.ts";
-import { createInputEncoders } from "../src/embedInput.ts";
+import { createInputEncoders } from "@emotion-service/core/predict/embedInput";
 
 const NOTHING = { weights: undefined, env: {} };
 

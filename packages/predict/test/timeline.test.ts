@@ -8,8 +8,8 @@ import { runInProcess } from "../../../test/inProcess.ts";
 import { drawRoom, ffmpeg, hasFfmpeg, makeVideo } from "../../../test/video.ts";
 import { createProgram } from "../src/cli.ts";
 import type { Predictions } from "../src/predict.ts";
-import type { Prediction } from "../src/scoreInput.ts";
-import { createFrameWindows, embedSoundWindows } from "../src/timeline.ts";
+import type { Prediction } from "@emotion-service/core/predict/scoreInput";
+import { createFrameWindows, embedSoundWindows } from "@emotion-service/core/predict/timeline";
 import { CLASSIFIER, CLIP, DETECTOR, FACE, NO_FACE, usePipeline } from "./pipeline.ts";
 
 const BOTH = ["--multimodal", CLASSIFIER, "--isolation", DETECTOR];

@@ -1,16 +1,16 @@
-import { audioCnnInfo } from "@emotion-service/core/audio/audioCnnEncoder";
-import type { AudioEncoder } from "@emotion-service/core/audio/audioEncoder";
-import type { TrainedModel } from "@emotion-service/core/model/modelFolder";
-import { SHIPPED, SHIPPED_AUDIO_CNN } from "@emotion-service/core/model/shippedModels";
-import type { LogMelConfig } from "@emotion-service/core/audio/logMelConfig";
-import type { SoundInput } from "@emotion-service/core/audio/prepareSound";
-import { UserError, causeOf } from "@emotion-service/core/errors";
-import type { Sound } from "@emotion-service/core/audio/sound";
-import type { VideoFrame } from "@emotion-service/core/video/frames";
-import type { EmbeddedFrame } from "@emotion-service/core/video/meanEmbedding";
-import { type EncoderInfo, requireSameEncoder } from "@emotion-service/core/hdf5/encoder";
-import { causeOfRow } from "@emotion-service/core/image/pictureEncoder";
-import { readAudioCheckpoint } from "@emotion-service/core/model/audioCheckpoint";
+import { audioCnnInfo } from "../audio/audioCnnEncoder.ts";
+import type { AudioEncoder } from "../audio/audioEncoder.ts";
+import type { TrainedModel } from "../model/modelFolder.ts";
+import { SHIPPED, SHIPPED_AUDIO_CNN } from "../model/shippedModels.ts";
+import type { LogMelConfig } from "../audio/logMelConfig.ts";
+import type { SoundInput } from "../audio/prepareSound.ts";
+import { UserError, causeOf } from "../errors.ts";
+import type { Sound } from "../audio/sound.ts";
+import type { VideoFrame } from "../video/frames.ts";
+import type { EmbeddedFrame } from "../video/meanEmbedding.ts";
+import { type EncoderInfo, requireSameEncoder } from "../hdf5/encoder.ts";
+import { causeOfRow } from "../image/pictureEncoder.ts";
+import { readAudioCheckpoint } from "../model/audioCheckpoint.ts";
 import {
   type ImageEncoder,
   type ImageEncoderOptions,
@@ -78,13 +78,13 @@ export function createInputEncoders(
     },
     audio: (path) =>
       embedSound(async () => {
-        const { openSound } = await import("@emotion-service/core/audio/decode");
+        const { openSound } = await import("../audio/decode.ts");
         return openSound(path);
       }),
     sound: (clip) => embedSound(() => clip),
     videoFaces: async (path, { fps, onFrame, signal }) => {
       if (encoders.image === undefined) return NOT_USED;
-      const { videoFrames } = await import("@emotion-service/core/video/frames");
+      const { videoFrames } = await import("../video/frames.ts");
       const encoder = await imageEncoder(encoders.image);
       const frames = videoFrames(path, { fps, signal });
       return unlessBroken(() => embedVideoFaces(encoder, frames, onFrame));
@@ -125,7 +125,7 @@ async function createSoundEncoder(
   options: InputEncoderOptions,
 ): Promise<SoundEncoder> {
   const encoder = await loadSoundEncoder(info, options);
-  const { createSoundPreparer } = await import("@emotion-service/core/audio/prepareSound");
+  const { createSoundPreparer } = await import("../audio/prepareSound.ts");
   const prepare = createSoundPreparer(encoder.input);
   return {
     embed: async (clip) => {
@@ -147,7 +147,7 @@ async function loadSoundEncoder(
 ): Promise<Pick<AudioEncoder, "embed" | "dispose"> & { readonly input: SoundInput }> {
   const { featureConfig } = info;
   if (info.model === "onnx") {
-    const { loadOnnxSoundEncoder } = await import("@emotion-service/core/audio/onnxSoundEncoder");
+    const { loadOnnxSoundEncoder } = await import("../audio/onnxSoundEncoder.ts");
     const file = requireOnnx(info, audioWeights);
     const options = { device: "auto", featureConfig } as const;
     const encoder = await loadOnnxSoundEncoder(file, AUDIO_WEIGHTS, options);
@@ -159,7 +159,7 @@ async function loadSoundEncoder(
   if (!["audio_stats", "audio_cnn"].includes(info.model) || config === undefined)
     throw cannotEmbed("audio", info);
   const trained = info.model === "audio_cnn" ? requireTrained(info, audioWeights) : undefined;
-  const { loadAudioEncoder } = await import("@emotion-service/core/audio/audioEncoder");
+  const { loadAudioEncoder } = await import("../audio/audioEncoder.ts");
   const encoder = await loadAudioEncoder({ trained, config, onNotice });
   const actual = trained === undefined ? THIS_INSTALL.actual : `${trained.flag} ${trained.folder}`;
   requireSameEncoder(info, encoder.info, { ...THIS_INSTALL, actual });
@@ -216,7 +216,7 @@ async function embedVideoFaces(
   pictures: AsyncIterable<VideoFrame>,
   onFrame: ((frame: EmbeddedFrame) => void) | undefined,
 ): Promise<Embedded> {
-  const { meanEmbedding } = await import("@emotion-service/core/video/meanEmbedding");
+  const { meanEmbedding } = await import("../video/meanEmbedding.ts");
   const ofFrames = { dim: encoder.info.dim, frame: encoder.frame, embed: encoder.embed };
   const { embedding, frames, faces } = await meanEmbedding(ofFrames, pictures, onFrame);
   if (embedding === undefined) return { embedding, cause: `no face found in ${frames} frames` };

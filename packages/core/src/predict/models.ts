@@ -1,27 +1,16 @@
-import { isSklearnFile } from "@emotion-service/core/anomaly/sklearnFiles";
-import {
-  type AnomalyModel,
-  loadAnomalyModel,
-  modalitiesOf,
-} from "@emotion-service/core/anomaly/modelFile";
-import { averageClassifiers } from "@emotion-service/core/model/averageClassifier";
-import {
-  loadAudioCnnClassifier,
-  loadFaceCnnClassifier,
-} from "@emotion-service/core/model/lastLayerClassifier";
-import {
-  SHIPPED,
-  SHIPPED_AUDIO_CNN,
-  SHIPPED_FACE_CNN,
-} from "@emotion-service/core/model/shippedModels";
-import { requireSameEncoder } from "@emotion-service/core/hdf5/encoder";
-import { AUDIO_CNN } from "@emotion-service/core/model/audioCheckpoint";
-import { readCheckpoint } from "@emotion-service/core/model/checkpoint";
-import { FACE_CNN } from "@emotion-service/core/model/faceCheckpoint";
-import { MODALITIES, type Modality } from "@emotion-service/core/model/fusion";
-import { readPythonFusion } from "@emotion-service/core/interop/pythonFusion";
-import { kindOfModel } from "@emotion-service/core/model/modelFolder";
-import { type Classifier, loadClassifier } from "@emotion-service/core/onnx/loadClassifier";
+import { isSklearnFile } from "../anomaly/sklearnFiles.ts";
+import { type AnomalyModel, loadAnomalyModel, modalitiesOf } from "../anomaly/modelFile.ts";
+import { averageClassifiers } from "../model/averageClassifier.ts";
+import { loadAudioCnnClassifier, loadFaceCnnClassifier } from "../model/lastLayerClassifier.ts";
+import { SHIPPED, SHIPPED_AUDIO_CNN, SHIPPED_FACE_CNN } from "../model/shippedModels.ts";
+import { requireSameEncoder } from "../hdf5/encoder.ts";
+import { AUDIO_CNN } from "../model/audioCheckpoint.ts";
+import { readCheckpoint } from "../model/checkpoint.ts";
+import { FACE_CNN } from "../model/faceCheckpoint.ts";
+import { MODALITIES, type Modality } from "../model/fusion.ts";
+import { readPythonFusion } from "../interop/pythonFusion.ts";
+import { kindOfModel } from "../model/modelFolder.ts";
+import { type Classifier, loadClassifier } from "../onnx/loadClassifier.ts";
 import {
   type Encoders,
   type Named,

@@ -1,7 +1,7 @@
-import type { Sound } from "@emotion-service/core/audio/sound";
-import { concatenate, soundOf } from "@emotion-service/core/audio/sound";
-import { type EmbeddedFrame, createMean } from "@emotion-service/core/video/meanEmbedding";
-import { throwIfAborted } from "@emotion-service/core/errors";
+import type { Sound } from "../audio/sound.ts";
+import { concatenate, soundOf } from "../audio/sound.ts";
+import { type EmbeddedFrame, createMean } from "../video/meanEmbedding.ts";
+import { throwIfAborted } from "../errors.ts";
 import type { Embedded } from "./embedInput.ts";
 
 /** Window k is the time from k · step to k · step + window, seconds; there are as many as it takes to reach the end. */

@@ -1,12 +1,9 @@
-import { UserError } from "@emotion-service/core/errors";
-import { FACE_CROPS, type FaceCrop } from "@emotion-service/core/face/faceCrop";
-import type { RgbImage } from "@emotion-service/core/face/image";
-import { type EncoderInfo, requireSameEncoder } from "@emotion-service/core/hdf5/encoder";
-import { trainedOrShipped } from "@emotion-service/core/model/shippedModels";
-import type {
-  PictureEncoder,
-  PictureEncoderOptions,
-} from "@emotion-service/core/image/pictureEncoder";
+import { UserError } from "../errors.ts";
+import { FACE_CROPS, type FaceCrop } from "../face/faceCrop.ts";
+import type { RgbImage } from "../face/image.ts";
+import { type EncoderInfo, requireSameEncoder } from "../hdf5/encoder.ts";
+import { trainedOrShipped } from "../model/shippedModels.ts";
+import type { PictureEncoder, PictureEncoderOptions } from "../image/pictureEncoder.ts";
 
 /** What embeds pictures and the frames of videos, whatever its network. */
 export interface ImageEncoder {
@@ -53,7 +50,7 @@ export async function chosenImageEncoder(
   options: ImageEncoderOptions,
 ): Promise<EncoderInfo> {
   if (name === "face" || name === "face_cnn") {
-    const { describeFaceEncoder } = await import("@emotion-service/core/face/faceEncoder");
+    const { describeFaceEncoder } = await import("../face/faceEncoder.ts");
     return describeFaceEncoder(
       "auto",
       name === "face" ? undefined : trainedOrShipped("face_cnn", options.weights, "--weights"),
@@ -66,20 +63,19 @@ export async function chosenImageEncoder(
 }
 
 async function loadResnet18File(options: PictureEncoderOptions): Promise<PictureEncoder> {
-  const { loadResnet18Encoder } = await import("@emotion-service/core/image/resnet18Encoder");
+  const { loadResnet18Encoder } = await import("../image/resnet18Encoder.ts");
   return loadResnet18Encoder(options);
 }
 
 async function loadOnnxFile(options: PictureEncoderOptions): Promise<PictureEncoder> {
-  const { loadOnnxEncoder } = await import("@emotion-service/core/image/onnxEncoder");
+  const { loadOnnxEncoder } = await import("../image/onnxEncoder.ts");
   return loadOnnxEncoder(options.weights ?? "", "--weights", options);
 }
 
 async function faceEncoder(info: EncoderInfo, options: ImageEncoderOptions): Promise<ImageEncoder> {
   const crop = FACE_CROPS.find((rule) => rule === cropOf(info)) ?? "auto";
-  const { describeFaceEncoder, loadFaceEncoder } =
-    await import("@emotion-service/core/face/faceEncoder");
-  const { readImage } = await import("@emotion-service/core/face/image");
+  const { describeFaceEncoder, loadFaceEncoder } = await import("../face/faceEncoder.ts");
+  const { readImage } = await import("../face/image.ts");
   const trained =
     info.model === "face" ? undefined : trainedOrShipped("face_cnn", options.weights, "--weights");
   const actual = trained === undefined ? THIS_INSTALL.actual : `${trained.flag} ${trained.folder}`;
@@ -99,7 +95,7 @@ async function networkEncoder(
   info: EncoderInfo,
   options: ImageEncoderOptions,
 ): Promise<ImageEncoder> {
-  const { loadPicturePreparer } = await import("@emotion-service/core/image/preparePicture");
+  const { loadPicturePreparer } = await import("../image/preparePicture.ts");
   const faceCrop = cropOf(info) === "on" ? "on" : "off";
   const load = info.model === "onnx" ? loadOnnx : loadResnet18;
   const encoder = await load(info, { ...options, faceCrop, device: "auto" });
@@ -121,8 +117,7 @@ async function loadResnet18(
   info: EncoderInfo,
   options: PictureEncoderOptions,
 ): Promise<PictureEncoder> {
-  const { loadResnet18Encoder, resnet18WeightsFor } =
-    await import("@emotion-service/core/image/resnet18Encoder");
+  const { loadResnet18Encoder, resnet18WeightsFor } = await import("../image/resnet18Encoder.ts");
   const weights = options.weights ?? resnet18WeightsFor(info.weightsSha256);
   if (weights === undefined)
     throw new UserError(
@@ -140,7 +135,7 @@ async function loadOnnx(
   info: EncoderInfo,
   options: PictureEncoderOptions,
 ): Promise<PictureEncoder> {
-  const { loadOnnxEncoder } = await import("@emotion-service/core/image/onnxEncoder");
+  const { loadOnnxEncoder } = await import("../image/onnxEncoder.ts");
   if (options.weights === undefined)
     throw new UserError(
       "E_SETTINGS",

@@ -1,10 +1,10 @@
-import { decisionFunction } from "@emotion-service/core/anomaly/forest";
-import { type ModalityPart, joinModalities } from "@emotion-service/core/anomaly/modalities";
-import type { EncoderInfo } from "@emotion-service/core/hdf5/encoder";
-import { MODALITIES, type Modality } from "@emotion-service/core/model/fusion";
-import type { BatchPart } from "@emotion-service/core/model/rowSource";
-import type { Classifier } from "@emotion-service/core/onnx/loadClassifier";
-import { type AnomalyModel, modalitiesOf } from "@emotion-service/core/anomaly/modelFile";
+import { decisionFunction } from "../anomaly/forest.ts";
+import { type ModalityPart, joinModalities } from "../anomaly/modalities.ts";
+import type { EncoderInfo } from "../hdf5/encoder.ts";
+import { MODALITIES, type Modality } from "../model/fusion.ts";
+import type { BatchPart } from "../model/rowSource.ts";
+import type { Classifier } from "../onnx/loadClassifier.ts";
+import { type AnomalyModel, modalitiesOf } from "../anomaly/modelFile.ts";
 import type { Embedded } from "./embedInput.ts";
 import type { Models } from "./models.ts";
 

@@ -1,4 +1,4 @@
-import { UserError, throwIfAborted } from "@emotion-service/core/errors";
+import { UserError, throwIfAborted } from "../errors.ts";
 import type { Embedded, InputEncoders } from "./embedInput.ts";
 import type { Models } from "./models.ts";
 import {
@@ -80,7 +80,7 @@ async function soundWindows(
   encoders: InputEncoders,
   signal: AbortSignal | undefined,
 ): Promise<WindowParts> {
-  const { openSound } = await import("@emotion-service/core/audio/decode");
+  const { openSound } = await import("../audio/decode.ts");
   try {
     const sound = await openSound(path);
     return await embedSoundWindows(sound, windows, (clip) => encoders.sound(clip), signal);

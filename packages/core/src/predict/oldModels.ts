@@ -1,8 +1,8 @@
-import type { AnomalyModel } from "@emotion-service/core/anomaly/modelFile";
-import { readSklearnForest } from "@emotion-service/core/anomaly/sklearnForest";
-import { UserError } from "@emotion-service/core/errors";
-import { extensionOf } from "@emotion-service/core/files/listFiles";
-import { unknownEncoder } from "@emotion-service/core/interop/pythonFusion";
+import type { AnomalyModel } from "../anomaly/modelFile.ts";
+import { readSklearnForest } from "../anomaly/sklearnForest.ts";
+import { UserError } from "../errors.ts";
+import { extensionOf } from "../files/listFiles.ts";
+import { unknownEncoder } from "../interop/pythonFusion.ts";
 
 /** Files of torch.save, by ending. */
 const FUSION_FILES: readonly string[] = [".pth", ".pt"];
