@@ -1,9 +1,13 @@
 import { randomUUID } from "node:crypto";
 import { existsSync } from "node:fs";
 import type { Writable } from "node:stream";
-import fastify, { type FastifyInstance } from "fastify";
+import fastify, { type FastifyInstance, LogController } from "fastify";
+import { analyzeRoute } from "./analyzeRoute.ts";
 import { useErrors } from "./httpErrors.ts";
 import { HEAD_SECONDS, UPLOAD_SECONDS } from "./limits.ts";
+import { createJobs } from "./jobs.ts";
+import { jobsRoute } from "./jobsRoute.ts";
+import { useMetrics } from "./metrics.ts";
 import { modelsRoute } from "./modelsRoute.ts";
 import { useOpenApi } from "./openApi.ts";
 import { predictRoute } from "./predictRoute.ts";
@@ -23,6 +27,8 @@ declare module "fastify" {
 export interface AppOptions extends SecurityOptions {
   readonly service: Service;
   readonly version: string;
+  /** Where the answers of POST /analyze also go; undefined: nowhere. */
+  readonly backend: URL | undefined;
   /** The built page; where it is not there, the service says how it is built. */
   readonly pageFolder: string;
   /** Takes the log, a JSON line each; undefined for none. */
@@ -34,7 +40,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   const { service, log } = options;
   const app = fastify({
     logger: log === undefined ? false : { level: "info", stream: log },
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     genReqId: ({ headers }) => requestId(headers["x-request-id"]),
     bodyLimit: service.limits.bodyBytes,
     requestTimeout: UPLOAD_SECONDS * 1000,
@@ -52,10 +58,13 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   useLog(app);
   await useSecurity(app, options);
   await useUploads(app, service.limits.bodyBytes);
+  await useMetrics(app, service);
   await useOpenApi(app, options.version);
   await app.register(async (scope) => {
     modelsRoute(scope, service, options.version);
     predictRoute(scope, service);
+    jobsRoute(scope, service, createJobs(service));
+    analyzeRoute(scope, service, options.backend);
   });
   await servePage(app, options.pageFolder);
   return app;

@@ -85,6 +85,7 @@ export function createProgram(io: CliIo) {
         port: flags.port,
         token: flags.token ?? env["EMOTION_SERVICE_TOKEN"],
         corsOrigins: originsOf(env["CORS_ORIGINS"] ?? env["FLASK_CORS_ORIGINS"] ?? ""),
+        backendUrl: env["BACKEND_URL"],
         models: {
           multimodal: flags.multimodal,
           isolation: flags.isolation,

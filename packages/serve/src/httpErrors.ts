@@ -6,6 +6,8 @@ export interface HttpError extends Error, Omit<Failure, "message"> {
   readonly statusCode: number;
   /** When to come again, seconds. */
   readonly retryAfter?: number;
+  /** The fields that lack. */
+  readonly missing?: readonly string[];
 }
 
 export function httpError(
@@ -78,7 +80,10 @@ function answerError(error: unknown, request: FastifyRequest, reply: FastifyRepl
     void reply.header("retry-after", (error as HttpError).retryAfter ?? RETRY_AFTER);
   // What is left of a body that was refused is not waited for.
   if (!request.raw.complete) void reply.header("connection", "close");
-  return reply.code(statusCode).send({ error: failure, request_id: request.id });
+  const { missing } = error as HttpError;
+  return reply
+    .code(statusCode)
+    .send({ error: failure, ...(missing && { missing }), request_id: request.id });
 }
 
 /** A URL without its query, for a message. */

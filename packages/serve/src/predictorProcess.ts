@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { UserError } from "@emotion-service/core/errors";
-import { errorOfFailure } from "./httpErrors.ts";
+import { errorOfFailure, httpError } from "./httpErrors.ts";
 import type { Limits } from "./limits.ts";
 import type { About, Answer, Failure, Job, ModelChoice, Order, Word } from "./protocol.ts";
 
@@ -52,6 +52,7 @@ export async function startPredictor(options: PredictorProcessOptions): Promise<
   return {
     about,
     run: async (job, run) => {
+      if (isClosed) throw httpError(503, "E_DRAINING", "the service is ending");
       if (child.isGone()) await restart();
       return runJob(child, job, run, options.limits.timeoutSeconds);
     },

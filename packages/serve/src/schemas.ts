@@ -132,7 +132,15 @@ const failure = {
 const ERROR_SCHEMA = {
   type: "object",
   required: ["error", "request_id"],
-  properties: { error: failure, request_id: { type: "string" } },
+  properties: {
+    error: failure,
+    request_id: { type: "string" },
+    missing: {
+      type: "array",
+      items: { type: "string" },
+      description: "Of POST /analyze: the fields that lack",
+    },
+  },
   additionalProperties: false,
 } as const;
 
@@ -246,3 +254,52 @@ export function bodyOf(files: readonly string[], fields: Schema, isRaw: boolean)
   const raw = isRaw ? files.map((name) => [`${name}/*`, { schema: binary }]) : [];
   return { content: { "multipart/form-data": { schema: form }, ...Object.fromEntries(raw) } };
 }
+
+export const UPLOAD_SCHEMA = {
+  type: "object",
+  required: ["id", "status", "url"],
+  properties: { id: { type: "string" }, status: { type: "string" }, url: { type: "string" } },
+  additionalProperties: false,
+} as const;
+
+export const JOB_SCHEMA = {
+  type: "object",
+  required: ["id", "status"],
+  properties: {
+    id: { type: "string" },
+    status: { enum: ["queued", "running", "done", "failed", "cancelled"] },
+    position: { ...COUNT, description: "How many are before it" },
+    progress: {
+      type: "object",
+      description: "Seconds of video that were looked at, of all where the file says how many",
+      required: ["done", "total", "unit"],
+      properties: {
+        done: { type: "number" },
+        total: { type: ["number", "null"] },
+        unit: { const: "seconds" },
+      },
+      additionalProperties: false,
+    },
+    result: ANSWER_SCHEMA,
+    error: failure,
+  },
+  additionalProperties: false,
+} as const;
+
+export const ANALYZE_SCHEMA = {
+  type: "object",
+  required: ["meeting_id", "participant_id", "result"],
+  properties: {
+    meeting_id: { type: "string" },
+    participant_id: { type: "string" },
+    result: ANSWER_SCHEMA,
+    forwarded: {
+      type: "object",
+      description: "Whether the backend took the answer, where one is set",
+      required: ["ok"],
+      properties: { ok: { type: "boolean" }, error: { type: "string" } },
+      additionalProperties: false,
+    },
+  },
+  additionalProperties: false,
+} as const;

@@ -16,6 +16,8 @@ export interface ServeOptions {
   readonly limits: Limits;
   readonly token: string | undefined;
   readonly corsOrigins: readonly string[];
+  /** Where the answers of POST /analyze also go; undefined: nowhere. */
+  readonly backendUrl: string | undefined;
   readonly log: Pick<Writable, "write"> | undefined;
   readonly onNotice: (line: string) => void;
   /** Ends the service. */
@@ -25,11 +27,15 @@ export interface ServeOptions {
 /** What runs when the service is told to end has this long, milliseconds. */
 const GRACE_MS = 20_000;
 
-/** Loads the models, listens, and returns when told to end, once what ran is finished. */
+/**
+ * Loads the models, listens, and returns when told to end, once what ran is finished.
+ * @throws UserError E_ABORTED when Ctrl-C told it to, and where it cannot begin
+ */
 export async function serve(options: ServeOptions): Promise<void> {
   const { host, port, models, limits, token, onNotice, signal } = options;
   const onlyLocalNames = isLoopback(host);
   requireToken(host, token);
+  const backend = backendOf(options.backendUrl);
   const folder = openTemporaryFolder();
   process.once("exit", folder.remove);
   const predictor = await startPredictor({ models, limits, onNotice });
@@ -39,6 +45,7 @@ export async function serve(options: ServeOptions): Promise<void> {
       ...options,
       service,
       onlyLocalNames,
+      backend,
       version: VERSION,
       pageFolder: PAGE_FOLDER,
     });
@@ -54,12 +61,14 @@ export async function serve(options: ServeOptions): Promise<void> {
       onNotice("ending: what runs is finished first");
     } finally {
       await within(GRACE_MS, app.close());
+      app.server.closeAllConnections();
     }
   } finally {
     await predictor.close();
     folder.remove();
     process.off("exit", folder.remove);
   }
+  if (signal?.reason === "SIGINT") throw new UserError("E_ABORTED", "ended by Ctrl-C");
 }
 
 const { version: VERSION } = JSON.parse(
@@ -81,6 +90,15 @@ function requireToken(host: string, token: string | undefined): void {
       hint: "set one with --token or EMOTION_SERVICE_TOKEN, or leave --host out and forward a port",
     },
   );
+}
+
+/** @throws UserError E_FLAG */
+function backendOf(text: string | undefined): URL | undefined {
+  if (text === undefined || text === "") return undefined;
+  const folder = text.endsWith("/") ? text : `${text}/`;
+  const url = URL.canParse(folder) ? new URL(folder) : undefined;
+  if (url?.protocol === "http:" || url?.protocol === "https:") return url;
+  throw new UserError("E_FLAG", `BACKEND_URL ${text}: must be an http or https URL`);
 }
 
 function cannotListen(error: unknown, host: string, port: number): unknown {

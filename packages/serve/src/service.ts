@@ -93,15 +93,15 @@ export async function predictOn(
   service: Service,
   files: Received["files"],
   { view = false, fps = DEFAULT_FPS, ...look }: Wishes,
-  options: TurnOptions & RunOptions = {},
+  options: TurnOptions & RunOptions & { readonly onStart?: () => void } = {},
 ): Promise<Answer> {
   const input = Object.fromEntries(Object.entries(files).map(([kind, { path }]) => [kind, path]));
   const job = { input, look: { ...look, fps }, view };
   try {
-    const { view: seen, ...told } = await service.queue.run(
-      () => service.predictor.run(job, options),
-      options,
-    );
+    const { view: seen, ...told } = await service.queue.run(() => {
+      options.onStart?.();
+      return service.predictor.run(job, options);
+    }, options);
     return { ...inClientsWords(told, files), ...(seen && { view: seen }) };
   } catch (error) {
     if (error instanceof Error) error.message = inClientsWords(error.message, files);
