@@ -8,6 +8,7 @@ export type ErrorCode =
   | "E_FLAG"
   | "E_OUTPUT"
   | "E_UNAVAILABLE"
+  | "E_LIMIT"
   | "E_ABORTED";
 
 /**

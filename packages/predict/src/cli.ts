@@ -4,6 +4,7 @@ import { createProgress } from "@emotion-service/core/cli/progress";
 import type { CliIo } from "@emotion-service/core/cli/run";
 import { DEFAULT_FPS } from "@emotion-service/core/video/frames";
 import { AUDIO_ENCODERS, IMAGE_ENCODERS } from "@emotion-service/core/predict/encoderNames";
+import { PREDICTION_SCHEMA } from "@emotion-service/core/predict/predictionSchema";
 
 /** The flags of predict; the action calls predict and prints its JSON. */
 export function createProgram(io: CliIo) {
@@ -78,8 +79,21 @@ export function createProgram(io: CliIo) {
       ).argParser(numberIn(0, 1)),
     )
     .addOption(jsonOption("print the JSON on one line"))
+    .addOption(
+      new Option(
+        "--schema",
+        "print the JSON Schema of what is printed, and of a line of --jsonl, and end",
+      ).default(false),
+    )
     .addOption(quietOption())
     .action(async (flags) => {
+      const print = (value: object): void => {
+        io.stdout.write(`${JSON.stringify(value, null, flags.json ? undefined : 2)}\n`);
+      };
+      if (flags.schema) {
+        print(PREDICTION_SCHEMA);
+        return;
+      }
       const { predict } = await import("./predict.ts");
       const progress = createProgress(io, flags.quiet);
       const result = await predict({
@@ -108,6 +122,6 @@ export function createProgram(io: CliIo) {
         },
         signal: io.signal,
       }).finally(progress.end);
-      io.stdout.write(`${JSON.stringify(result, null, flags.json ? undefined : 2)}\n`);
+      print(result);
     });
 }

@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { soundOf } from "@emotion-service/core/audio/sound";
+import { PREDICTION_SCHEMA } from "@emotion-service/core/predict/predictionSchema";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { describe, expect, it } from "vitest";
 import { encodeWav } from "../../../scripts/sample/wav.ts";
@@ -18,11 +19,7 @@ const validate = new Ajv2020({
   strict: true,
   strictRequired: false,
   allowUnionTypes: true,
-}).compile(
-  JSON.parse(
-    readFileSync(join(import.meta.dirname, "../prediction.schema.json"), "utf8"),
-  ) as object,
-);
+}).compile(PREDICTION_SCHEMA);
 
 /** Runs the program in the pipeline's folder; what it prints must be of the schema. */
 async function predict<Result = Prediction>(...args: string[]): Promise<Result> {

@@ -22,12 +22,7 @@ export function findFfmpeg(environment: NodeJS.ProcessEnv = process.env): string
     );
   }
   const name = process.platform === "win32" ? "ffmpeg.exe" : "ffmpeg";
-  const onPath = (environment["PATH"] ?? "")
-    .split(delimiter)
-    .filter((folder) => folder !== "")
-    .map((folder) => join(folder, name))
-    .find(isProgram);
-  const found = onPath ?? packagedFfmpeg();
+  const found = findOnPath(name, environment) ?? packagedFfmpeg();
   if (found !== undefined) return found;
   throw new UserError(
     "E_UNAVAILABLE",
@@ -36,6 +31,14 @@ export function findFfmpeg(environment: NodeJS.ProcessEnv = process.env): string
       hint: "install ffmpeg, or name it in FFMPEG_PATH",
     },
   );
+}
+
+function findOnPath(name: string, environment: NodeJS.ProcessEnv): string | undefined {
+  return (environment["PATH"] ?? "")
+    .split(delimiter)
+    .filter((folder) => folder !== "")
+    .map((folder) => join(folder, name))
+    .find(isProgram);
 }
 
 function isProgram(path: string): boolean {
@@ -84,7 +87,18 @@ export interface FfmpegLimits {
   /** Without output; for a test. */
   readonly stallSeconds?: number;
   readonly signal?: AbortSignal | undefined;
+  /** Of a frame, width · height: a larger one is not decoded. */
+  readonly pixels?: number | undefined;
 }
+
+/** As many as sharp decodes of a picture, unless less is said. */
+const MOST_PIXELS = 0x3fff ** 2;
+
+/**
+ * What ffmpeg may take of a machine, as far as prlimit (util-linux) is there to say so: bytes of address space, so that no damaged file
+ * makes it ask for all of the memory. A reader's limit of time bounds the rest.
+ */
+const MOST_MEMORY_BYTES = 8 * 2 ** 30;
 
 type Tell = (error: null, found: object) => void;
 
@@ -100,6 +114,7 @@ export async function runFfmpeg(
 ): Promise<Readable> {
   throwIfAborted(limits.signal);
   const program = findFfmpeg();
+  const prlimit = findOnPath("prlimit", process.env);
   const { default: ffmpeg } = await import("fluent-ffmpeg");
   // The stream ends when ffmpeg has ended well, not when its pipe closes: an error may be on its way.
   let hasSucceeded = (): void => {};
@@ -113,8 +128,13 @@ export async function runFfmpeg(
     flush: (done) => void success.then(() => done()),
   });
   const command = ffmpeg(resolve(input)) // of "12:30.mp4" ffmpeg would take "12:" for a protocol
-    .setFfmpegPath(program)
-    .inputOptions(["-nostdin", "-protocol_whitelist", "file,pipe", "-format_whitelist", FORMATS])
+    .setFfmpegPath(prlimit ?? program)
+    .inputOptions([
+      ...(prlimit === undefined ? [] : [`--as=${MOST_MEMORY_BYTES}`, "--core=0", program]),
+      "-nostdin",
+      ...["-protocol_whitelist", "file,pipe", "-format_whitelist", FORMATS],
+      ...["-max_pixels", String(limits.pixels ?? MOST_PIXELS)],
+    ])
     .outputOptions([...output.options])
     .format(output.format)
     .on("start", () => {

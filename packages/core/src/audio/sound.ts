@@ -1,3 +1,5 @@
+import { UserError } from "../errors.ts";
+
 /** A sound that can be read again and again, block by block: what a file, a program or an array holds. */
 export interface Sound {
   /** The file, for messages. */
@@ -13,6 +15,32 @@ export interface Sound {
 }
 
 export type OnSoundBlock = (block: Float32Array) => boolean | Promise<boolean>;
+
+/**
+ * A sound that may last at most so many seconds: however much its file claims to hold, no more is read.
+ * Its `read` throws a UserError E_LIMIT where more comes.
+ */
+export function withinSeconds(sound: Sound, seconds = Infinity): Sound {
+  if (seconds === Infinity) return sound;
+  return {
+    ...sound,
+    read: (onBlock) => {
+      let left = Math.ceil(seconds * sound.sampleRateHz);
+      return sound.read((block) => {
+        left -= block.length;
+        if (left < 0) throw tooLong(sound.name, seconds);
+        return onBlock(block);
+      });
+    },
+  };
+}
+
+/** What is refused where a sound or a video is longer than it may be. */
+export function tooLong(name: string, seconds: number): UserError {
+  return new UserError("E_LIMIT", `${name}: must last at most ${seconds} s, lasts longer`, {
+    hint: "send a part of it",
+  });
+}
 
 /** A sound of samples [n] that are there. */
 export function soundOf(

@@ -66,10 +66,10 @@ function isSystemError(error: unknown): error is NodeJS.ErrnoException {
   return error instanceof Error && "code" in error && SYSTEM_CODES.includes(String(error.code));
 }
 
-/** Runs a program as this process: Ctrl-C or a TERM signal aborts it once, a second one kills it. */
+/** Runs a program as this process: Ctrl-C or a TERM signal aborts it once, its name being the reason, a second one kills it. */
 export async function runProcess(createProgram: (io: CliIo) => CommandUnknownOpts): Promise<void> {
   const controller = new AbortController();
-  const stop = (): void => controller.abort();
+  const stop = (name: NodeJS.Signals): void => controller.abort(name);
   process.once("SIGINT", stop);
   process.once("SIGTERM", stop);
   const io: CliIo = { stdout: process.stdout, stderr: process.stderr, signal: controller.signal };

@@ -39,7 +39,7 @@ export interface FaceEncoder {
   /** The aligned face of a picture, [112, 112, 3], the largest one; undefined where none is found (a normal case). */
   prepare(image: RgbImage, crop?: FaceCrop): Promise<RgbImage | undefined>;
   /** The faces of a picture likewise, the largest first, and where they are; `most` of them, all unless said. */
-  prepareAll(image: RgbImage, most?: number): Promise<PreparedFace[]>;
+  prepareAll(image: RgbImage, most?: number, crop?: FaceCrop): Promise<PreparedFace[]>;
   /** One embedding a face, [faces, dim] row-major. */
   embed(faces: readonly RgbImage[]): Promise<Float32Array>;
 }
@@ -79,7 +79,7 @@ export async function loadFaceEncoder(
     info: checkpoint === undefined ? faceEncoderInfo(crop) : faceCnnInfo(crop, checkpoint),
     engine: engine.name,
     prepare: async (image, rule = crop) => (await prepareFaces(nets, image, rule, 1))[0]?.face,
-    prepareAll: (image, most = Infinity) => prepareFaces(nets, image, crop, most),
+    prepareAll: (image, most = Infinity, rule = crop) => prepareFaces(nets, image, rule, most),
     embed:
       checkpoint === undefined
         ? (faces) => nets.expressionFeatures(faces)

@@ -3,17 +3,19 @@ import type { AudioEncoder } from "../audio/audioEncoder.ts";
 import type { TrainedModel } from "../model/modelFolder.ts";
 import { SHIPPED, SHIPPED_AUDIO_CNN } from "../model/shippedModels.ts";
 import type { LogMelConfig } from "../audio/logMelConfig.ts";
-import type { SoundInput } from "../audio/prepareSound.ts";
+import type { PreparedSound, SoundInput } from "../audio/prepareSound.ts";
 import { UserError, causeOf } from "../errors.ts";
-import type { Sound } from "../audio/sound.ts";
-import type { VideoFrame } from "../video/frames.ts";
+import { type Sound, withinSeconds } from "../audio/sound.ts";
+import type { FrameOptions, VideoFrame } from "../video/frames.ts";
 import type { EmbeddedFrame } from "../video/meanEmbedding.ts";
 import { type EncoderInfo, requireSameEncoder } from "../hdf5/encoder.ts";
+import type { RgbImage } from "../face/image.ts";
 import { causeOfRow } from "../image/pictureEncoder.ts";
 import { readAudioCheckpoint } from "../model/audioCheckpoint.ts";
 import {
   type ImageEncoder,
   type ImageEncoderOptions,
+  type SeenFace,
   THIS_INSTALL,
   loadImageEncoder,
 } from "./imageEncoder.ts";
@@ -21,13 +23,29 @@ import {
 /** One modality of an input: its embedding, or why there is none (a normal case). */
 export type Embedded =
   | { readonly embedding: Float32Array; readonly facts: Readonly<Record<string, number>> }
-  | { readonly embedding: undefined; readonly cause: string };
+  | { readonly embedding: undefined; readonly cause: string; readonly unreadable?: true };
+
+/** Shown what the encoders take in, for who wants to see it. */
+export interface Watch {
+  /** A picture's face, or that of each frame that has one, which then begins at `seconds`. */
+  readonly face?: (face: SeenFace & { readonly seconds?: number }) => void;
+  /** A sound that is not silent, and what was made of it. */
+  readonly sound?: (sound: Sound, prepared: PreparedSound, input: SoundInput) => Promise<void>;
+}
+
+/** What an input may hold at most. */
+export interface InputLimits {
+  /** Of sound or video. */
+  readonly seconds: number;
+  /** Of a frame of a video, width · height. */
+  readonly pixels: number;
+}
 
 /** Turns files into the embeddings that the models were trained on. */
 export interface InputEncoders {
   /** @throws UserError when the encoder cannot be loaded; of an input that cannot be read, that is the cause */
-  image(path: string): Promise<Embedded>;
-  audio(path: string): Promise<Embedded>;
+  image(path: string, watch?: Watch): Promise<Embedded>;
+  audio(path: string, watch?: Watch): Promise<Embedded>;
   /** The mean over the faces of a video's frames, or over the frames where the encoder takes whole pictures. */
   videoFaces(path: string, look: VideoLook): Promise<Embedded>;
   /** A clip as it is; what a window holds is such a clip. */
@@ -38,22 +56,21 @@ export interface InputEncoders {
 
 /** What embeds sounds, whatever its network. */
 interface SoundEncoder {
-  readonly embed: (sound: Sound) => Promise<Embedded>;
+  readonly embed: (sound: Sound, watch?: Watch) => Promise<Embedded>;
   dispose(): Promise<void>;
 }
 
 /** How a video is looked at. */
-interface VideoLook {
-  /** Frames a second, at most. */
-  readonly fps: number;
+interface VideoLook extends Omit<FrameOptions, "limits"> {
+  readonly watch?: Watch | undefined;
   /** Takes each frame's embedding, in order. */
   readonly onFrame?: (frame: EmbeddedFrame) => void;
-  readonly signal?: AbortSignal | undefined;
 }
 
 export interface InputEncoderOptions extends ImageEncoderOptions {
   /** The folder of the audio_cnn, or the .onnx file, that made the embeddings. */
   readonly audioWeights?: string | undefined;
+  readonly limits?: InputLimits | undefined;
 }
 
 /** Encoders, and the code of their modality, load when the first input needs them. */
@@ -65,29 +82,32 @@ export function createInputEncoders(
   let sound: Promise<SoundEncoder> | undefined;
   const imageEncoder = (info: EncoderInfo): Promise<ImageEncoder> =>
     (image ??= requireImageEncoder(info, options));
-  const embedSound = async (clip: () => Promise<Sound> | Sound): Promise<Embedded> => {
+  const embedSound = async (
+    clip: () => Promise<Sound> | Sound,
+    watch?: Watch,
+  ): Promise<Embedded> => {
     if (encoders.audio === undefined) return NOT_USED;
     const { embed } = await (sound ??= createSoundEncoder(encoders.audio, options));
-    return unlessBroken(async () => embed(await clip()));
+    return unlessBroken(async () => embed(await clip(), watch));
   };
   return {
-    image: async (path) => {
+    image: async (path, watch) => {
       if (encoders.image === undefined) return NOT_USED;
       const encoder = await imageEncoder(encoders.image);
-      return unlessBroken(() => embedImage(encoder, path));
+      return unlessBroken(() => embedImage(encoder, path, watch));
     },
-    audio: (path) =>
+    audio: (path, watch) =>
       embedSound(async () => {
         const { openSound } = await import("../audio/decode.ts");
-        return openSound(path);
-      }),
+        return withinSeconds(await openSound(path), options.limits?.seconds);
+      }, watch),
     sound: (clip) => embedSound(() => clip),
-    videoFaces: async (path, { fps, onFrame, signal }) => {
+    videoFaces: async (path, { onFrame, watch, ...look }) => {
       if (encoders.image === undefined) return NOT_USED;
       const { videoFrames } = await import("../video/frames.ts");
       const encoder = await imageEncoder(encoders.image);
-      const frames = videoFrames(path, { fps, signal });
-      return unlessBroken(() => embedVideoFaces(encoder, frames, onFrame));
+      const frames = videoFrames(path, { ...look, limits: options.limits });
+      return unlessBroken(() => embedVideoFaces(encoder, frames, onFrame, watch));
     },
     dispose: async () => {
       // One that did not load has said so where it was wanted.
@@ -104,12 +124,12 @@ async function unlessBroken(embed: () => Promise<Embedded>): Promise<Embedded> {
     return await embed();
   } catch (error) {
     if (error instanceof UserError && error.code === "E_INPUT_BROKEN")
-      return { embedding: undefined, cause: causeOf(error) };
+      return { embedding: undefined, cause: causeOf(error), unreadable: true };
     throw error;
   }
 }
 
-const NOT_USED: Embedded = { embedding: undefined, cause: "the models do not use it" };
+export const NOT_USED: Embedded = { embedding: undefined, cause: "the models do not use it" };
 
 async function requireImageEncoder(
   info: EncoderInfo,
@@ -128,10 +148,11 @@ async function createSoundEncoder(
   const { createSoundPreparer } = await import("../audio/prepareSound.ts");
   const prepare = createSoundPreparer(encoder.input);
   return {
-    embed: async (clip) => {
+    embed: async (clip, watch) => {
       const sound = await prepare(clip);
       if (sound.silent)
         return { embedding: undefined, cause: "the sound is silent: every sample is zero" };
+      await watch?.sound?.(clip, sound, encoder.input);
       const { durationSeconds, usedSeconds } = sound;
       const facts = { duration_seconds: durationSeconds, used_seconds: usedSeconds };
       return embeddedRow(await encoder.embed(sound.values, sound.steps), facts);
@@ -200,8 +221,12 @@ function cannotEmbed(modality: string, info: EncoderInfo | undefined): UserError
   );
 }
 
-async function embedImage(encoder: ImageEncoder, path: string): Promise<Embedded> {
-  const face = await encoder.file(path);
+async function embedImage(
+  encoder: ImageEncoder,
+  path: string,
+  watch: Watch | undefined,
+): Promise<Embedded> {
+  const face = await encoder.file(path, watch?.face);
   if (face === undefined) return { embedding: undefined, cause: "no face found" };
   return embeddedRow(await encoder.embed([face]), {});
 }
@@ -215,9 +240,12 @@ async function embedVideoFaces(
   encoder: ImageEncoder,
   pictures: AsyncIterable<VideoFrame>,
   onFrame: ((frame: EmbeddedFrame) => void) | undefined,
+  watch: Watch | undefined,
 ): Promise<Embedded> {
   const { meanEmbedding } = await import("../video/meanEmbedding.ts");
-  const ofFrames = { dim: encoder.info.dim, frame: encoder.frame, embed: encoder.embed };
+  const frame = (image: VideoFrame): Promise<RgbImage | undefined> =>
+    encoder.frame(image, (seen) => watch?.face?.({ ...seen, seconds: image.seconds }));
+  const ofFrames = { dim: encoder.info.dim, frame, embed: encoder.embed };
   const { embedding, frames, faces } = await meanEmbedding(ofFrames, pictures, onFrame);
   if (embedding === undefined) return { embedding, cause: `no face found in ${frames} frames` };
   return embeddedRow(embedding, encoder.wholeFrames ? { frames } : { frames, faces });

@@ -1,9 +1,23 @@
 import { UserError } from "../errors.ts";
 import { FACE_CROPS, type FaceCrop } from "../face/faceCrop.ts";
+import type { PreparedFace } from "../face/faceEncoder.ts";
 import type { RgbImage } from "../face/image.ts";
 import { type EncoderInfo, requireSameEncoder } from "../hdf5/encoder.ts";
 import { trainedOrShipped } from "../model/shippedModels.ts";
 import type { PictureEncoder, PictureEncoderOptions } from "../image/pictureEncoder.ts";
+
+/** What an encoder sees of a picture. */
+export interface SeenFace {
+  /** Its input. */
+  readonly crop: RgbImage;
+  /** Where that is in the upright picture, pixels; undefined where the encoder takes pictures whole. */
+  readonly box: PreparedFace["box"] | undefined;
+  /** The picture's sizes, as it was looked at; undefined with the box. */
+  readonly width: number | undefined;
+  readonly height: number | undefined;
+}
+/** Takes what an encoder sees. */
+export type OnFace = (seen: SeenFace) => void;
 
 /** What embeds pictures and the frames of videos, whatever its network. */
 export interface ImageEncoder {
@@ -11,9 +25,9 @@ export interface ImageEncoder {
   /** Whether it takes frames whole, whatever is in them. */
   readonly wholeFrames: boolean;
   /** The encoder's input from a picture file; undefined where no face is found. */
-  file(path: string): Promise<RgbImage | undefined>;
+  file(path: string, onFace?: OnFace): Promise<RgbImage | undefined>;
   /** The same from a frame: its aligned face, or all of it where the encoder takes whole pictures. */
-  readonly frame: (image: RgbImage) => Promise<RgbImage | undefined>;
+  readonly frame: (image: RgbImage, onFace?: OnFace) => Promise<RgbImage | undefined>;
   /** [inputs, dim] row-major */
   readonly embed: (inputs: readonly RgbImage[]) => Promise<Float32Array>;
   dispose(): Promise<void>;
@@ -81,11 +95,17 @@ async function faceEncoder(info: EncoderInfo, options: ImageEncoderOptions): Pro
   const actual = trained === undefined ? THIS_INSTALL.actual : `${trained.flag} ${trained.folder}`;
   requireSameEncoder(info, describeFaceEncoder(crop, trained), { ...THIS_INSTALL, actual });
   const encoder = await loadFaceEncoder(crop, { trained, onNotice: options.onNotice });
+  const prepare = async (image: RgbImage, rule: FaceCrop, onFace: OnFace | undefined) => {
+    const [found] = await encoder.prepareAll(image, 1, rule);
+    const { width, height } = image;
+    if (found !== undefined) onFace?.({ crop: found.face, box: found.box, width, height });
+    return found?.face;
+  };
   return {
     info,
     wholeFrames: false,
-    file: async (path) => encoder.prepare(await readImage(path)),
-    frame: (image) => encoder.prepare(image, "on"),
+    file: async (path, onFace) => prepare(await readImage(path), crop, onFace),
+    frame: (image, onFace) => prepare(image, "on", onFace),
     embed: (faces) => encoder.embed(faces),
     dispose: () => Promise.resolve(),
   };
@@ -103,11 +123,16 @@ async function networkEncoder(
   const actual = weights === undefined ? THIS_INSTALL.actual : `--weights ${weights}`;
   requireSameEncoder(info, encoder.info, { ...THIS_INSTALL, actual });
   const preparer = await loadPicturePreparer(encoder.input);
+  const shown = async (picture: Promise<RgbImage | undefined>, onFace: OnFace | undefined) => {
+    const crop = await picture;
+    if (crop !== undefined) onFace?.({ crop, box: undefined, width: undefined, height: undefined });
+    return crop;
+  };
   return {
     info,
     wholeFrames: faceCrop === "off",
-    file: (path) => preparer.file(path),
-    frame: (image) => preparer.image(image),
+    file: (path, onFace) => shown(preparer.file(path), onFace),
+    frame: (image, onFace) => shown(preparer.image(image), onFace),
     embed: (pictures) => encoder.embed(pictures),
     dispose: () => encoder.dispose(),
   };

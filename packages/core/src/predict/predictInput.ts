@@ -1,5 +1,6 @@
 import { UserError, throwIfAborted } from "../errors.ts";
-import type { Embedded, InputEncoders } from "./embedInput.ts";
+import { type Embedded, type InputEncoders, NOT_USED, type Watch } from "./embedInput.ts";
+import type { EmbeddedFrame } from "../video/meanEmbedding.ts";
 import type { Models } from "./models.ts";
 import {
   type Input,
@@ -30,6 +31,11 @@ export interface InputOptions {
   readonly window: number | undefined;
   readonly step: number | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** Whether an input that can be read but has neither face nor voice is told of like others, with emotion null: else it has failed. */
+  readonly tellEmpty?: boolean;
+  readonly watch?: Watch;
+  /** Told how far a video has been looked at, seconds, and how long it is, where its file says that. */
+  readonly onSeconds?: (done: number, total: number | undefined) => void;
 }
 
 /** An input's prediction, or why there is none. */
@@ -39,21 +45,22 @@ export async function predictInput(
   encoders: InputEncoders,
   options: InputOptions,
 ): Promise<Prediction | FailedInput> {
-  const { fps, window, step = window, signal } = options;
+  const { fps, window, step = window, signal, watch } = options;
   const windows = window === undefined || step === undefined ? undefined : { window, step };
   const frames = windows && createFrameWindows(windows, fps);
-  const look = { fps, signal, ...(frames && { onFrame: frames.add }) };
   const image = await embedPart(input.image ?? input.video, (path) =>
-    input.video === undefined ? encoders.image(path) : encoders.videoFaces(path, look),
+    input.video === undefined
+      ? encoders.image(path, watch)
+      : encoders.videoFaces(path, lookOf(options, frames?.add)),
   );
   throwIfAborted(signal); // Ctrl-C ends ffmpeg too, and what it left undone is no missing modality
   const heard = input.audio ?? input.video;
-  const audio = await embedPart(heard, (path) => encoders.audio(path));
+  const audio = await embedPart(heard, (path) => encoders.audio(path, watch));
   throwIfAborted(signal);
-  if (image.embedding === undefined && audio.embedding === undefined)
+  if (options.tellEmpty === true ? isUnreadable([image, audio]) : isEmpty([image, audio]))
     return {
       ...input,
-      error: `${Object.values(input).join(", ")}: holds nothing to predict on (face: ${image.cause}; voice: ${audio.cause})`,
+      error: `${Object.values(input).join(", ")}: holds nothing to predict on (face: ${causeOfPart(image)}; voice: ${causeOfPart(audio)})`,
     };
   const prediction = await scoreInput(input, { image, audio }, models, options);
   if (windows === undefined || frames === undefined) return prediction;
@@ -67,7 +74,38 @@ async function embedPart(
   path: string | undefined,
   embed: (path: string) => Promise<Embedded>,
 ): Promise<Embedded> {
-  return path === undefined ? { embedding: undefined, cause: "not given" } : embed(path);
+  return path === undefined ? NOT_GIVEN : embed(path);
+}
+
+const NOT_GIVEN: Embedded = { embedding: undefined, cause: "not given" };
+
+const isEmpty = (parts: readonly Embedded[]): boolean =>
+  parts.every(({ embedding }) => embedding === undefined);
+
+const causeOfPart = (part: Embedded): string => ("cause" in part ? part.cause : "found");
+
+/** Whether all that was looked at cannot be read: a video without sound can. */
+function isUnreadable(parts: readonly Embedded[]): boolean {
+  const looked = parts.filter((part) => part !== NOT_GIVEN && part !== NOT_USED);
+  return looked.length > 0 && looked.every((part) => "unreadable" in part);
+}
+
+/** How a video is looked at, and whom it tells of each frame. */
+function lookOf(
+  { fps, signal, watch, onSeconds }: InputOptions,
+  addToWindows: ((frame: EmbeddedFrame) => void) | undefined,
+): Parameters<InputEncoders["videoFaces"]>[1] {
+  let total: number | undefined;
+  return {
+    fps,
+    signal,
+    watch,
+    onDuration: (seconds) => (total = seconds),
+    onFrame: (frame) => {
+      addToWindows?.(frame);
+      onSeconds?.(frame.seconds, total);
+    },
+  };
 }
 
 const NOTHING: WindowParts = { parts: [], seconds: 0 };

@@ -1,6 +1,6 @@
 import { UserError } from "../errors.ts";
 import type { Modality } from "../model/fusion.ts";
-import { createInputEncoders } from "./embedInput.ts";
+import { type InputLimits, createInputEncoders } from "./embedInput.ts";
 import { WEIGHTED_ENCODERS } from "./imageEncoder.ts";
 import { type Models, chooseClassifier, loadModels } from "./models.ts";
 import { type NamedEncoders, loadNamedEncoders } from "./namedEncoders.ts";
@@ -16,6 +16,8 @@ export interface PredictorOptions extends NamedEncoders {
   readonly weights: string | undefined;
   /** The folder of the audio_cnn, or the .onnx file, that made the embeddings; undefined where none did, or it can be found. */
   readonly audioWeights: string | undefined;
+  /** What an input may hold at most; all that there is, unless said. */
+  readonly limits?: InputLimits;
   /** Where caches of weights lie is in the environment. */
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Told once, when it differs from what one would expect: what runs the models, and why. */
@@ -46,7 +48,8 @@ export async function openPredictor(
   const models = await loadModels(multimodal, options.isolation, named, onNotice);
   const weights = options.weights ?? models.ownWeights.image;
   const audioWeights = options.audioWeights ?? models.ownWeights.audio;
-  const loading = { env: options.env, weights, audioWeights, onNotice };
+  const { env, limits } = options;
+  const loading = { env, weights, audioWeights, limits, onNotice };
   const encoders = createInputEncoders(models.encoders, loading);
   const dispose = async (): Promise<void> => {
     await encoders.dispose();

@@ -1,4 +1,5 @@
 import { runFfmpeg } from "../audio/ffmpeg.ts";
+import { tooLong } from "../audio/sound.ts";
 import { UserError, causeOf } from "../errors.ts";
 import { statOf } from "../files/listFiles.ts";
 import type { RgbImage } from "../face/image.ts";
@@ -18,6 +19,9 @@ export interface FrameOptions {
   /** Frames a second, at most. */
   readonly fps: number;
   readonly signal?: AbortSignal | undefined;
+  /** Told how long the video is, seconds, where its file says so. */
+  readonly onDuration?: (seconds: number) => void;
+  readonly limits?: { readonly seconds: number; readonly pixels: number } | undefined;
 }
 
 /** A picture of a video, and its time. */
@@ -49,7 +53,7 @@ export async function* videoFrames(
 
 async function* decode(
   path: string,
-  { fps, signal }: FrameOptions,
+  { fps, signal, onDuration, limits }: FrameOptions,
   everyFrame: (typeof EVERY_FRAME)[number],
 ): AsyncGenerator<VideoFrame> {
   const times = createTimes();
@@ -64,13 +68,23 @@ async function* decode(
   const output = {
     format: "image2pipe",
     options: [...firstThatIsNoCover, ...filters, ...asPpm],
-    onLine: times.read,
+    onLine: (line: string) => {
+      times.read(line);
+      const [, ...parts] = TOLD_DURATION.exec(line) ?? [];
+      if (parts.length > 0) onDuration?.(parts.reduce((sum, part) => sum * 60 + Number(part), 0));
+    },
   };
-  const stream = await runFfmpeg(path, output, { signal });
+  const stream = await runFfmpeg(path, output, { signal, pixels: limits?.pixels });
   stream.on("close", times.end);
-  for await (const picture of ppmPictures(stream))
-    yield { ...picture, seconds: await times.next() };
+  for await (const picture of ppmPictures(stream)) {
+    const seconds = await times.next();
+    if (limits !== undefined && seconds > limits.seconds) throw tooLong(path, limits.seconds);
+    yield { ...picture, seconds };
+  }
 }
+
+/** What ffmpeg says of an input: hours, minutes and seconds. */
+const TOLD_DURATION = /^\s*Duration: (\d+):(\d+):([\d.]+),/;
 
 /** Has ffmpeg say the time of each frame, in microseconds: a PPM picture has none. */
 const TELL_TIMES = "settb=1/1000000,showinfo";

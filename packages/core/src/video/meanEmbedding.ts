@@ -5,7 +5,7 @@ import type { VideoFrame } from "./frames.ts";
 export interface FrameEncoder {
   readonly dim: number;
   /** The encoder's input from a frame: its aligned face, or all of it; undefined where no face is found. */
-  frame(image: RgbImage): Promise<RgbImage | undefined>;
+  frame(image: VideoFrame): Promise<RgbImage | undefined>;
   /** [inputs, dim] row-major */
   embed(inputs: readonly RgbImage[]): Promise<Float32Array>;
 }

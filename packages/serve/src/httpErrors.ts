@@ -1,0 +1,92 @@
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { Failure } from "./protocol.ts";
+
+/** A failure that a client is told of. */
+export interface HttpError extends Error, Omit<Failure, "message"> {
+  readonly statusCode: number;
+  /** When to come again, seconds. */
+  readonly retryAfter?: number;
+  /** The fields that lack. */
+  readonly missing?: readonly string[];
+}
+
+export function httpError(
+  statusCode: number,
+  code: string,
+  message: string,
+  more: Pick<HttpError, "hint" | "retryAfter"> = {},
+): HttpError {
+  return Object.assign(new Error(message), { statusCode, code, ...more });
+}
+
+/** The statuses of what predicting may fail with; the rest are faults of the service. */
+const STATUSES: Readonly<Record<string, number>> = {
+  E_INPUT_BROKEN: 422,
+  E_INPUT_EMPTY: 422,
+  E_LIMIT: 413,
+  E_TIMEOUT: 503,
+  E_UNAVAILABLE: 503,
+  E_CRASHED: 500,
+};
+/** When to come again after a 503, unless better is known, seconds. */
+const RETRY_AFTER = 5;
+
+export function errorOfFailure({ code, message, hint }: Failure): HttpError {
+  return httpError(STATUSES[code] ?? 500, code, message, { hint });
+}
+
+/** What a client is told of any error: of a fault of ours that it is one, and no more. */
+export function failureOfError(error: unknown): {
+  readonly statusCode: number;
+  readonly failure: Failure;
+} {
+  const {
+    statusCode = 500,
+    code = "E_INTERNAL",
+    message,
+    hint,
+  } = error as HttpError & FastifyError;
+  if (statusCode === 500 && code !== "E_CRASHED")
+    return {
+      statusCode,
+      failure: { code: "E_INTERNAL", message: "the service failed; its log says why" },
+    };
+  return { statusCode, failure: { code, message, ...(hint !== undefined && { hint }) } };
+}
+
+/** Errors as `{ error: { code, message, hint? }, request_id }`, without stacks and paths. */
+export function useErrors(app: FastifyInstance): void {
+  app.setErrorHandler((error, request, reply) => answerError(error, request, reply));
+  app.setNotFoundHandler((request, reply) =>
+    answerError(
+      httpError(
+        404,
+        "E_NOT_FOUND",
+        `${request.method} ${pathOf(request.url)}: there is no such thing`,
+        {
+          hint: "GET /openapi.json lists what there is",
+        },
+      ),
+      request,
+      reply,
+    ),
+  );
+}
+
+function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const { statusCode, failure } = failureOfError(error);
+  if (statusCode >= 500 && statusCode !== 503) request.log.error({ err: error }, "failed");
+  if (statusCode === 503)
+    void reply.header("retry-after", (error as HttpError).retryAfter ?? RETRY_AFTER);
+  // What is left of a body that was refused is not waited for.
+  if (!request.raw.complete) void reply.header("connection", "close");
+  const { missing } = error as HttpError;
+  return reply
+    .code(statusCode)
+    .send({ error: failure, ...(missing && { missing }), request_id: request.id });
+}
+
+/** A URL without its query, for a message. */
+function pathOf(url: string): string {
+  return (url.split("?", 1)[0] ?? "").slice(0, 100);
+}

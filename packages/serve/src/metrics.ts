@@ -1,0 +1,64 @@
+import type { FastifyInstance } from "fastify";
+import type { Service } from "./service.ts";
+
+/** From the fast answers of pictures to those of long videos, seconds. */
+const BUCKETS = [0.005, 0.01, 0.02, 0.04, 0.06, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120];
+
+/** `GET /metrics`: Prometheus' text. Routes are told by their patterns, so that no client can make up series. */
+export async function useMetrics(app: FastifyInstance, service: Service): Promise<void> {
+  const { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } =
+    await import("prom-client");
+  const registers = [new Registry()];
+  const [register] = registers;
+  collectDefaultMetrics({ register: register! });
+  const requests = new Counter({
+    name: "http_requests_total",
+    help: "Requests that were answered",
+    labelNames: ["method", "route", "status"],
+    registers,
+  });
+  const seconds = new Histogram({
+    name: "http_request_duration_seconds",
+    help: "From a request's head to the end of its answer",
+    labelNames: ["route"],
+    buckets: BUCKETS,
+    registers,
+  });
+  const gauges: readonly [name: string, help: string, value: () => number][] = [
+    [
+      "emotion_service_waiting",
+      "Inputs that wait for their turn",
+      () => service.queue.lengths().waiting,
+    ],
+    ["emotion_service_running", "Inputs that are worked on", () => service.queue.lengths().running],
+    [
+      "emotion_service_visitors",
+      "Requests with a body that are not answered yet",
+      () => service.visitors,
+    ],
+    [
+      "emotion_service_predictor_restarts",
+      "How often the process that predicts was started anew",
+      () => service.predictor.restarts(),
+    ],
+  ];
+  for (const [name, help, value] of gauges)
+    new Gauge({
+      name,
+      help,
+      registers,
+      collect() {
+        this.set(value());
+      },
+    });
+  app.addHook("onResponse", async ({ method, routeOptions }, reply) => {
+    const route = routeOptions.url ?? "none";
+    requests.inc({ method, route, status: reply.statusCode });
+    seconds.observe({ route }, reply.elapsedTime / 1000);
+  });
+  const schema = { summary: "Prometheus' text", response: { 200: { type: "string" } } };
+  app.get("/metrics", { schema }, async (_request, reply) => {
+    void reply.type(register!.contentType);
+    return register!.metrics();
+  });
+}

@@ -1,0 +1,61 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { httpError } from "./httpErrors.ts";
+import { ANSWER_SCHEMA, LOOK_SCHEMA, bodyOf, errorsOf } from "./schemas.ts";
+import { type Service, type Wishes, predictOn, requireFitting, takeIn } from "./service.ts";
+
+export const KINDS = ["image", "audio", "video"] as const;
+export const INPUT_BODY = bodyOf(KINDS, LOOK_SCHEMA.properties, true);
+
+/** `POST /predict`: files → predict's JSON. */
+export function predictRoute(app: FastifyInstance, service: Service): void {
+  const schema = {
+    summary: "Emotion and anomaly of a picture, a clip, both of one person, or a video",
+    querystring: LOOK_SCHEMA,
+    response: { 200: ANSWER_SCHEMA, ...errorsOf([400, 401, 403, 408, 413, 415, 422, 500, 503]) },
+  };
+  app.post("/predict", { schema, config: { requestBody: INPUT_BODY } }, async (request, reply) => {
+    const visit = await takeIn(service, request, KINDS);
+    try {
+      const { files, fields } = visit.received;
+      const wishes = wishesOf(request, fields);
+      requireFitting(files, wishes);
+      return await predictOn(service, files, wishes, { signal: untilLeft(reply) });
+    } finally {
+      await visit.leave();
+    }
+  });
+}
+
+/** What the query and the form's fields ask for. @throws HttpError */
+export function wishesOf(
+  request: FastifyRequest,
+  fields: Readonly<Record<string, string>>,
+): Wishes {
+  return { ...(request.query as Wishes), ...validated<Wishes>(request, fields, LOOK_SCHEMA) };
+}
+
+/** A form's fields as its schema has them. @throws HttpError */
+export function validated<T>(
+  request: FastifyRequest,
+  fields: Readonly<Record<string, string>>,
+  schema: object,
+): T {
+  const values = { ...fields };
+  const validate = request.getValidationFunction(schema) ?? request.compileValidationSchema(schema);
+  if (validate(values) === true) return values as T;
+  const { instancePath = "", message = "is wrong", params = {} } = validate.errors?.[0] ?? {};
+  const field =
+    instancePath.slice(1) ||
+    String((params as { additionalProperty?: string }).additionalProperty ?? "");
+  throw httpError(400, "E_FIELD", `form field '${field}': ${message}`);
+}
+
+/** Fires when the client goes before it has its answer. */
+export function untilLeft(reply: FastifyReply): AbortSignal {
+  const controller = new AbortController();
+  reply.raw.once("close", () => {
+    if (!reply.raw.writableEnded) controller.abort();
+  });
+  if (reply.raw.destroyed) controller.abort();
+  return controller.signal;
+}

@@ -1,0 +1,129 @@
+import { existsSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import type { Writable } from "node:stream";
+import { UserError } from "@emotion-service/core/errors";
+import { createApp } from "./app.ts";
+import type { Limits } from "./limits.ts";
+import { startPredictor } from "./predictorProcess.ts";
+import type { ModelChoice } from "./protocol.ts";
+import { createService } from "./service.ts";
+import { openTemporaryFolder } from "./temporaryFolder.ts";
+
+export interface ServeOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly models: ModelChoice;
+  readonly limits: Limits;
+  readonly token: string | undefined;
+  readonly corsOrigins: readonly string[];
+  /** Where the answers of POST /analyze also go; undefined: nowhere. */
+  readonly backendUrl: string | undefined;
+  readonly log: Pick<Writable, "write"> | undefined;
+  readonly onNotice: (line: string) => void;
+  /** Ends the service. */
+  readonly signal: AbortSignal | undefined;
+}
+
+/** What runs when the service is told to end has this long, milliseconds. */
+const GRACE_MS = 20_000;
+
+/**
+ * Loads the models, listens, and returns when told to end, once what ran is finished.
+ * @throws UserError E_ABORTED when Ctrl-C told it to, and where it cannot begin
+ */
+export async function serve(options: ServeOptions): Promise<void> {
+  const { host, port, models, limits, token, onNotice, signal } = options;
+  const onlyLocalNames = isLoopback(host);
+  requireToken(host, token);
+  const backend = backendOf(options.backendUrl);
+  const folder = openTemporaryFolder();
+  process.once("exit", folder.remove);
+  const predictor = await startPredictor({ models, limits, onNotice });
+  try {
+    const service = createService(predictor, limits, folder.path);
+    const app = await createApp({
+      ...options,
+      service,
+      onlyLocalNames,
+      backend,
+      version: VERSION,
+      pageFolder: PAGE_FOLDER,
+    });
+    try {
+      const address = await app.listen({ host, port }).catch((error: unknown) => {
+        throw cannotListen(error, host, port);
+      });
+      onNotice(
+        `listening on ${address}${existsSync(PAGE_FOLDER) ? "" : " (API alone: the page is not built, see `pnpm build`)"}`,
+      );
+      await aborted(signal);
+      service.isDraining = true;
+      onNotice("ending: what runs is finished first");
+    } finally {
+      await within(GRACE_MS, app.close());
+      app.server.closeAllConnections();
+    }
+  } finally {
+    await predictor.close();
+    folder.remove();
+    process.off("exit", folder.remove);
+  }
+  if (signal?.reason === "SIGINT") throw new UserError("E_ABORTED", "ended by Ctrl-C");
+}
+
+const { version: VERSION } = JSON.parse(
+  readFileSync(new URL("../package.json", import.meta.url), "utf8"),
+) as { version: string };
+const PAGE_FOLDER = fileURLToPath(new URL("../dist/page", import.meta.url));
+
+function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || /^127(\.\d+){3}$/.test(host);
+}
+
+/** @throws UserError E_FLAG where anybody of the network could ask */
+function requireToken(host: string, token: string | undefined): void {
+  if (isLoopback(host) || token !== undefined) return;
+  throw new UserError(
+    "E_FLAG",
+    `--host ${host}: others could reach the service, and no token is set`,
+    {
+      hint: "set one with --token or EMOTION_SERVICE_TOKEN, or leave --host out and forward a port",
+    },
+  );
+}
+
+/** @throws UserError E_FLAG */
+function backendOf(text: string | undefined): URL | undefined {
+  if (text === undefined || text === "") return undefined;
+  const folder = text.endsWith("/") ? text : `${text}/`;
+  const url = URL.canParse(folder) ? new URL(folder) : undefined;
+  if (url?.protocol === "http:" || url?.protocol === "https:") return url;
+  throw new UserError("E_FLAG", `BACKEND_URL ${text}: must be an http or https URL`);
+}
+
+function cannotListen(error: unknown, host: string, port: number): unknown {
+  const { code } = error as NodeJS.ErrnoException;
+  const reason = {
+    EADDRINUSE: "something else listens there",
+    EACCES: "this user may not listen there",
+    EADDRNOTAVAIL: "this machine has no such address",
+    ENOTFOUND: "there is no such host",
+  }[code ?? ""];
+  if (reason === undefined) return error;
+  return new UserError("E_UNAVAILABLE", `${host}:${port}: ${reason}`, {
+    hint: "name another --port or --host",
+  });
+}
+
+async function aborted(signal: AbortSignal | undefined): Promise<void> {
+  if (signal === undefined || signal.aborted) return;
+  await new Promise<void>((settle) =>
+    signal.addEventListener("abort", () => settle(), { once: true }),
+  );
+}
+
+async function within(ms: number, work: PromiseLike<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  await Promise.race([work, new Promise((settle) => (timer = setTimeout(settle, ms)))]);
+  clearTimeout(timer);
+}

@@ -1,0 +1,127 @@
+import { createWriteStream } from "node:fs";
+import { randomUUID } from "node:crypto";
+import { basename, join } from "node:path";
+import { Transform, type Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import type { FastifyInstance, FastifyRequest } from "fastify";
+import { FORM_LIMITS } from "./limits.ts";
+import { httpError } from "./httpErrors.ts";
+
+/** A file that a client sent. */
+export interface Upload {
+  /** Where it lies, by a name of ours. */
+  readonly path: string;
+  /** What the client calls it. */
+  readonly name: string;
+}
+
+/** What a request holds. */
+export interface Received {
+  /** By the names of their fields. */
+  readonly files: Readonly<Record<string, Upload>>;
+  readonly fields: Readonly<Record<string, string>>;
+}
+
+const RAW_KINDS = /^(image|audio|video)\//;
+
+/** Bodies are forms, or files by their content type; they come as streams. */
+export async function useUploads(app: FastifyInstance, bodyBytes: number): Promise<void> {
+  const { default: multipart } = await import("@fastify/multipart");
+  await app.register(multipart, { limits: { ...FORM_LIMITS, fileSize: bodyBytes } });
+  app.addContentTypeParser(RAW_KINDS, (_request, payload, done) => done(null, payload));
+}
+
+/**
+ * Writes the files of a request to a folder, under names of ours, as they come.
+ * @param names the fields that may hold files
+ * @throws HttpError 400, 413, 415
+ */
+export async function receive(
+  request: FastifyRequest,
+  folder: string,
+  { names, bodyBytes }: { readonly names: readonly string[]; readonly bodyBytes: number },
+): Promise<Received> {
+  const encoding = request.headers["content-encoding"] ?? "identity";
+  if (encoding !== "identity")
+    throw httpError(
+      415,
+      "E_ENCODING",
+      `content-encoding ${printable(encoding)}: bodies must not be compressed`,
+    );
+  if (Number(request.headers["content-length"] ?? 0) > bodyBytes) throw tooLarge(bodyBytes);
+  if (request.isMultipart()) return receiveForm(request, folder, names, bodyBytes);
+  const [, kind] = RAW_KINDS.exec(request.headers["content-type"] ?? "") ?? [];
+  if (kind === undefined || !names.includes(kind))
+    throw httpError(
+      415,
+      "E_CONTENT_TYPE",
+      "the body must be multipart/form-data, or a file of type image/*, audio/* or video/*",
+    );
+  const path = await store(request.body as Readable, folder, bodyBytes);
+  return { files: { [kind]: { path, name: kind } }, fields: {} };
+}
+
+async function receiveForm(
+  request: FastifyRequest,
+  folder: string,
+  names: readonly string[],
+  bodyBytes: number,
+): Promise<Received> {
+  const files: Record<string, Upload> = {};
+  const fields: Record<string, string> = {};
+  for await (const part of request.parts()) {
+    const { fieldname } = part;
+    if (part.type === "file") {
+      if (!names.includes(fieldname) || Object.hasOwn(files, fieldname)) {
+        part.file.resume();
+        throw httpError(
+          400,
+          "E_FIELD",
+          `the file '${printable(fieldname)}': must be one of ${names.join(", ")}, each once`,
+        );
+      }
+      const path = await store(part.file, folder, bodyBytes);
+      if (part.file.truncated) throw tooLarge(bodyBytes);
+      files[fieldname] = { path, name: clientName(part.filename, fieldname) };
+    } else {
+      if (part.valueTruncated || part.fieldnameTruncated || typeof part.value !== "string")
+        throw httpError(400, "E_FIELD", `the field '${printable(fieldname)}': is too long`);
+      fields[fieldname] = part.value;
+    }
+  }
+  return { files, fields };
+}
+
+/** Writes a stream to a new file. */
+async function store(stream: Readable, folder: string, bodyBytes: number): Promise<string> {
+  const path = join(folder, randomUUID());
+  let bytes = 0;
+  const count = new Transform({
+    transform: (chunk: Buffer, _encoding, done) => {
+      bytes += chunk.length;
+      if (bytes > bodyBytes) done(tooLarge(bodyBytes));
+      else done(null, chunk);
+    },
+  });
+  await pipeline(stream, count, createWriteStream(path, { flags: "wx", mode: 0o600 }));
+  if (bytes === 0) throw httpError(400, "E_EMPTY", "the file is empty (0 bytes)");
+  return path;
+}
+
+function tooLarge(bodyBytes: number): Error {
+  return httpError(413, "E_TOO_LARGE", `the body must have at most ${bodyBytes} bytes`, {
+    hint: "send a part of it, or have --max_body raised",
+  });
+}
+
+/** The last part of what a client calls a file, for the answer alone: never a path of ours. */
+function clientName(name: string | undefined, otherwise: string): string {
+  return printable(basename((name ?? "").replaceAll("\\", "/"))) || otherwise;
+}
+
+const LONGEST_NAME = 200;
+
+/** Without control characters, such as those that would colour a terminal. */
+export function printable(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}]/gu, "").slice(0, LONGEST_NAME);
+}
