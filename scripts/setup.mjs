@@ -75,13 +75,20 @@ export async function install() {
   return run("npx", ["--yes", packageManager, ...args]);
 }
 
-/** Compiles every package, and the audio kernel: the commands run from dist/. */
+/** Compiles every package, the kernels and the page of serve: the commands run from dist/. */
 export async function compile() {
-  const { buildKernel } = await import("./buildKernel.mjs");
-  const kernel = await buildKernel();
-  if (!kernel.ok) return kernel;
+  const [{ buildKernel }, { buildPage }] = await Promise.all([
+    import("./buildKernel.mjs"),
+    import("./buildPage.mjs"),
+  ]);
+  let seconds = 0;
+  for (const build of [buildKernel, buildPage]) {
+    const made = await build();
+    if (!made.ok) return made;
+    seconds += made.seconds;
+  }
   const types = await run("tsc", ["-b"]);
-  return { ...types, seconds: types.seconds + kernel.seconds };
+  return { ...types, seconds: seconds + types.seconds };
 }
 
 /**

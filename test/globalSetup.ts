@@ -4,4 +4,5 @@ import { execFileSync } from "node:child_process";
 export default function setup(): void {
   execFileSync("node_modules/.bin/tsc", ["-b"], { stdio: "inherit" });
   execFileSync(process.execPath, ["scripts/buildKernel.mjs"], { stdio: "inherit" });
+  execFileSync(process.execPath, ["scripts/buildPage.mjs"], { stdio: "inherit" });
 }

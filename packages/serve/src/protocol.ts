@@ -67,6 +67,8 @@ export interface View {
     readonly mels: number;
     readonly frames: number;
     readonly seconds: number;
+    /** Where the bands end: half the sampling rate. */
+    readonly top_hz: number;
     /** base64 of uint8 [frames, mels]; 0: -80 dB below the loudest, 255: the loudest */
     readonly values: string;
   };

@@ -98,11 +98,12 @@ const VIEW_SCHEMA = {
     spectrogram: {
       type: "object",
       description: "The log-mel that the model saw",
-      required: ["mels", "frames", "seconds", "values"],
+      required: ["mels", "frames", "seconds", "top_hz", "values"],
       properties: {
         mels: { type: "integer" },
         frames: { type: "integer" },
         seconds: { type: "number" },
+        top_hz: { type: "number", description: "Where the mel bands end; they begin at 0 Hz" },
         values: {
           type: "string",
           description: "base64 of uint8 [frames, mels], 0 = -80 dB, 255 = 0 dB",

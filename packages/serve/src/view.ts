@@ -111,5 +111,6 @@ function spectrogramOf(
     }
   }
   const seconds = (steps * hop) / sr;
-  return { spectrogram: { mels, frames, seconds, values: Buffer.from(bytes).toString("base64") } };
+  const base64 = Buffer.from(bytes).toString("base64");
+  return { spectrogram: { mels, frames, seconds, top_hz: sr / 2, values: base64 } };
 }

@@ -1,6 +1,7 @@
 import type { Answer } from "./answer.ts";
 import { type JobProgress, RequestFailed, followJob, request } from "./api.ts";
 import { KINDS, type Selection } from "./selection.ts";
+import { fileSize } from "./words.ts";
 
 /** What lasts longer, seconds, or has more bytes while its length is not known, goes as a job whose progress can be seen. */
 const SHORT_SECONDS = 10;
@@ -29,8 +30,9 @@ export async function analyse(
   signal: AbortSignal,
 ): Promise<Answer> {
   const lasting = selection.video ?? selection.audio;
+  const hasTimeline = lasting !== undefined && selection.image === undefined;
   const seconds = lasting && (await secondsOf(lasting));
-  const query = new URLSearchParams({ ...forLength(options, lasting, seconds), view: "true" });
+  const query = new URLSearchParams({ ...forLength(options, hasTimeline, seconds), view: "true" });
   const isLong =
     lasting !== undefined &&
     (seconds === undefined ? lasting.size > SHORT_BYTES : seconds > SHORT_SECONDS);
@@ -44,6 +46,14 @@ export async function analyse(
   const answer = await unlessBusy(() => send("/upload"), onProgress, signal);
   const { url } = (await answer.json()) as { readonly url: string };
   return runJob(url, onProgress, signal);
+}
+
+/** @throws RequestFailed, as the server would say it: a connection that it ends half-way tells a page nothing */
+export function requireSize(selection: Selection, mostBytes: number): void {
+  const bytes = KINDS.reduce((sum, kind) => sum + (selection[kind]?.size ?? 0), 0);
+  if (bytes <= mostBytes) return;
+  const message = `the input: must have at most ${fileSize(mostBytes)}, has ${fileSize(bytes)}`;
+  throw new RequestFailed({ status: 413, code: "E_LIMIT", message });
 }
 
 async function runJob(
@@ -67,11 +77,11 @@ async function runJob(
 /** A picture has no timeline; a very long film has longer steps. */
 function forLength(
   options: Readonly<Record<string, string>>,
-  lasting: File | undefined,
+  hasTimeline: boolean,
   seconds: number | undefined,
 ): Readonly<Record<string, string>> {
   const { window, step, ...others } = options;
-  if (lasting === undefined || window === undefined) return others;
+  if (window === undefined || !hasTimeline) return others;
   const least = (seconds ?? 0) / MOST_WINDOWS;
   const fitting = Math.max(Number(step ?? window), least);
   return { ...others, window: String(Math.max(Number(window), fitting)), step: String(fitting) };
@@ -97,9 +107,10 @@ async function unlessBusy(
       return await send();
     } catch (error) {
       const problem = error instanceof RequestFailed ? error.problem : undefined;
-      if (problem?.retrySeconds === undefined || attempt === ATTEMPTS) throw error;
-      onProgress({ phase: "busy", seconds: problem.retrySeconds, why: problem.message });
-      await pause(problem.retrySeconds, signal);
+      if (problem?.code !== "E_BUSY" || attempt === ATTEMPTS) throw error;
+      const { retrySeconds: seconds = 1, message } = problem;
+      onProgress({ phase: "busy", seconds, why: message });
+      await pause(seconds, signal);
     }
 }
 
@@ -127,6 +138,7 @@ function secondsOf(file: File): Promise<number | undefined> {
     player.src = url;
   }).finally(() => {
     player.removeAttribute("src");
+    player.load(); // ends its reading before the URL goes
     URL.revokeObjectURL(url);
   });
 }

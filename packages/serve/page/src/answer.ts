@@ -9,5 +9,5 @@ export type SpectrogramView = NonNullable<View["spectrogram"]>;
 
 /** What /models answers. */
 export interface ModelsAnswer extends About {
-  readonly limits: Readonly<Record<string, number>>;
+  readonly limits: { readonly body_bytes: number };
 }

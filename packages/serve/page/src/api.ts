@@ -9,8 +9,8 @@ export interface Problem {
   readonly code: string;
   readonly message: string;
   readonly hint?: string | undefined;
-  /** After which it may be tried again, of a 503. */
-  readonly retrySeconds?: number | undefined;
+  /** After which it may be tried again. */
+  readonly retrySeconds?: number;
 }
 
 export class RequestFailed extends Error {
@@ -59,7 +59,7 @@ async function problemOf(response: Response): Promise<Problem> {
     code: error.code ?? `HTTP_${response.status}`,
     message: error.message ?? response.statusText,
     hint: error.hint,
-    retrySeconds: response.status === 503 ? Math.min(60, Math.max(1, retry || 1)) : undefined,
+    retrySeconds: Math.min(60, Math.max(1, retry || 1)),
   };
 }
 

@@ -21,20 +21,14 @@ export async function showCard(name: string, url: string): Promise<void> {
 }
 
 function render(block: Block): HTMLElement {
-  switch (block.kind) {
-    case "heading":
-      return make(block.level <= 2 ? "h3" : "h4", {}, ...inline(block.text));
-    case "paragraph":
-      return make("p", {}, ...inline(block.text));
-    case "list":
-      return make("ul", {}, ...block.items.map((item) => make("li", {}, ...inline(item))));
-    case "code":
-      return make("pre", { tabindex: 0 }, make("code", {}, block.text));
-    case "table": {
-      const rows = block.rows.map((row) => row.map((cell) => make("span", {}, ...inline(cell))));
-      return makeTable("Table of the model card", block.header.map(plain), rows);
-    }
-  }
+  if (block.kind === "heading")
+    return make(block.level <= 2 ? "h3" : "h4", {}, ...inline(block.text));
+  if (block.kind === "paragraph") return make("p", {}, ...inline(block.text));
+  if (block.kind === "list")
+    return make("ul", {}, ...block.items.map((item) => make("li", {}, ...inline(item))));
+  if (block.kind === "code") return make("pre", { tabindex: 0 }, make("code", {}, block.text));
+  const rows = block.rows.map((row) => row.map((cell) => make("span", {}, ...inline(cell))));
+  return makeTable("Table of the model card", block.header.map(plain), rows);
 }
 
 function plain(line: string): string {

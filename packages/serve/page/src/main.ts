@@ -1,4 +1,4 @@
-import { analyse } from "./analysis.ts";
+import { analyse, requireSize } from "./analysis.ts";
 import type { ModelsAnswer } from "./answer.ts";
 import { RequestFailed, request } from "./api.ts";
 import { showCard } from "./cardDialog.ts";
@@ -16,6 +16,7 @@ const LONGEST_RECORDING = 60;
 const body = byId("result-body");
 const options = makeOptionsForm();
 let hasDetector = false;
+let mostBytes = Infinity;
 /** Of what is shown: ended by what comes next. */
 let current = new AbortController();
 
@@ -30,10 +31,13 @@ await loadModels();
 async function loadModels(): Promise<void> {
   const models = byId("models");
   try {
-    const { classifier, detector } = (await (await request("/models")).json()) as ModelsAnswer;
+    const { classifier, detector, limits } = (await (
+      await request("/models")
+    ).json()) as ModelsAnswer;
     hasDetector = detector !== null;
+    mostBytes = limits.body_bytes;
     const names = [classifier?.name, detector?.name].filter((name) => name !== undefined);
-    models.textContent = `${names.join(", ")} · ${classifier?.engine ?? "no classifier"}`;
+    models.textContent = `Models: ${names.join(", ")}`;
     const cards = (classifier?.cards ?? []).map(({ name, url }) =>
       make(
         "li",
@@ -61,6 +65,7 @@ async function run(selection: Selection): Promise<void> {
   const progress = makeProgressPanel(() => ours.abort());
   show(progress.element);
   try {
+    requireSize(selection, mostBytes);
     const answer = await analyse(selection, values, progress.show, ours.signal);
     show(...makeResult(answer, selection, hasDetector, ours.signal));
     announce(`Done. ${answer.emotion ?? "No emotion told"}.`);

@@ -22,7 +22,7 @@ export function parseBlocks(markdown: string): Block[] {
 
 /** A heading need not be followed by an empty line. */
 function splitHeading(chunk: string): string[] {
-  const [first = "", ...rest] = chunk.replace(/^\n+/, "").split("\n");
+  const [first = "", ...rest] = chunk.replace(/^\n+/, "").trimEnd().split("\n");
   const isSplit = first.startsWith("#") && rest.length > 0;
   return isSplit ? [first, rest.join("\n")] : [[first, ...rest].join("\n")];
 }

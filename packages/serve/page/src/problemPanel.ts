@@ -13,7 +13,8 @@ const TITLES: Readonly<Record<number, string>> = {
   413: "The file is too large",
   415: "This is no kind of file that the server reads",
   422: "The file cannot be read",
-  503: "The server is busy",
+  429: "Too many listen to this already",
+  503: "The server cannot do it now",
 };
 
 /** Says what went wrong, and offers what can be done about it. */

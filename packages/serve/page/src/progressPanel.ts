@@ -50,6 +50,7 @@ export function describeProgress(progress: Progress): {
           : `Waiting: ${position} before it.`,
     };
   const isTime = unit === undefined || unit.startsWith("second");
+  if (!total && done === 0) return { text: "Looking at it …" };
   if (!total) return { text: `${isTime ? duration(done) : done} looked at.` };
   const of = isTime ? `${duration(done)} of ${duration(total)}` : `${done} of ${total} ${unit}`;
   return { text: `${of} looked at.`, part: Math.min(1, done / total) };

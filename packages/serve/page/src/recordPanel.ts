@@ -8,9 +8,9 @@ import {
 } from "./recorder.ts";
 
 const NAMES: Readonly<Record<RecordKind, string>> = {
-  photo: "Take a photo",
-  sound: "Record sound",
-  video: "Record video",
+  photo: "Photo",
+  sound: "Sound",
+  video: "Video",
 };
 
 interface RecordPanelOptions {
@@ -43,12 +43,13 @@ export function makeRecordPanel(options: RecordPanelOptions): HTMLElement {
         buttons.find((button) => button.dataset["kind"] === kind)?.focus();
     }
   };
+  const title = make("p", { id: "record-title", class: "record-title" }, "or record here");
   const group = make(
     "div",
-    { class: "record-buttons", role: "group", "aria-label": "Record" },
+    { class: "record-buttons", role: "group", "aria-labelledby": "record-title" },
     ...buttons,
   );
-  return make("div", { class: "record" }, group, stage);
+  return make("div", { class: "record" }, title, group, stage);
 }
 
 /** Until the person stops it, or its time is over. The devices are closed then, whatever happened. */

@@ -17,34 +17,36 @@ export function makeResult(
   signal: AbortSignal,
 ): HTMLElement[] {
   const media = makeMedia(answer, selection, signal);
-  const overview = make(
-    "div",
-    { class: "overview" },
-    media.element,
-    makeVerdict(answer, hasDetector),
-  );
+  const { timeline, sound } = makePlots(answer, media, signal);
+  const hasPicture = selection.image !== undefined || selection.video !== undefined;
+  if (!hasPicture) media.element.append(...sound);
   return [
-    overview,
-    ...makePlots(answer, media, signal),
+    make("div", { class: "overview" }, media.element, makeVerdict(answer, hasDetector)),
+    ...timeline,
+    ...(hasPicture ? sound : []),
     ...(answer.notes.length > 0 ? [makeNotes(answer.notes)] : []),
     makeJsonActions(answer),
   ];
 }
 
 /** What lies over time, with one playhead. */
-function makePlots(answer: Answer, { player }: MediaViews, signal: AbortSignal): HTMLElement[] {
-  const { timeline = [], view = {} } = answer;
+function makePlots(
+  { timeline = [], view = {}, emotion_probs: probabilities }: Answer,
+  { player }: MediaViews,
+  signal: AbortSignal,
+): { readonly timeline: HTMLElement[]; readonly sound: HTMLElement[] } {
   const { waveform, spectrogram } = view;
   const seconds = Math.max(timeline.at(-1)?.end ?? 0, waveform?.seconds ?? 0);
   const playhead = player && createPlayhead(player, seconds);
-  const plots: HTMLElement[] = [];
-  if (timeline.length > 1 && playhead !== undefined) {
-    const emotions = Object.keys(answer.emotion_probs ?? {});
-    plots.push(makeTimeline(timeline, emotions, playhead, signal));
-  }
-  if (waveform !== undefined) plots.push(makeWaveform(waveform, seconds, playhead, signal));
-  if (spectrogram !== undefined) plots.push(makeSpectrogram(spectrogram, signal));
-  return plots;
+  const hasTimeline = timeline.length > 1 && playhead !== undefined;
+  const emotions = Object.keys(probabilities ?? {});
+  const sound: HTMLElement[] = [];
+  if (waveform !== undefined) sound.push(makeWaveform(waveform, seconds, playhead, signal));
+  if (spectrogram !== undefined) sound.push(makeSpectrogram(spectrogram, signal));
+  return {
+    timeline: hasTimeline ? [makeTimeline(timeline, emotions, playhead, signal)] : [],
+    sound,
+  };
 }
 
 function makeNotes(notes: readonly string[]): HTMLElement {

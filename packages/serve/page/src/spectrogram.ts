@@ -1,21 +1,20 @@
 import type { SpectrogramView } from "./answer.ts";
 import { perceptualColours } from "./colourMap.ts";
-import { hzToMel } from "@emotion-service/core/audio/mel";
 import { make } from "./dom.ts";
-import { type YLabel, makeTimePlot } from "./timePlot.ts";
+import { frequencyLabels } from "./ticks.ts";
+import { makeTimePlot } from "./timePlot.ts";
 import { duration } from "./words.ts";
-
-const LABELLED_HZ = [250, 500, 1000, 2000, 4000, 8000, 16_000];
 
 /** The log-mel frames that the model heard. */
 export function makeSpectrogram(view: SpectrogramView, signal: AbortSignal): HTMLElement {
   const { mels, seconds, top_hz: topHz } = view;
-  const picture = pictureOf(view);
-  return makeTimePlot(
+  const colours = perceptualColours();
+  const picture = pictureOf(view, colours);
+  const plot = makeTimePlot(
     {
       title: "Spectrogram of what the model heard",
-      yTitle: topHz === undefined ? `${mels} mel bands` : "frequency, Hz (mel scale)",
-      yLabels: topHz === undefined ? [] : frequencyLabels(mels, topHz),
+      yTitle: "frequency, Hz (mel scale)",
+      yLabels: frequencyLabels(mels, topHz),
       seconds,
       height: 160,
       description: `The mel spectrogram of ${duration(seconds)} of sound in ${mels} bands, from 80 dB below the loudest value (dark) to it (light).`,
@@ -27,32 +26,50 @@ export function makeSpectrogram(view: SpectrogramView, signal: AbortSignal): HTM
     },
     signal,
   );
+  plot.append(makeScale(colours));
+  return plot;
 }
 
-/** Frequencies at the height of the band whose centre they are: bands are evenly spaced in mel, from 0 Hz to the top. */
-export function frequencyLabels(mels: number, topHz: number): YLabel[] {
-  const bandsPerMel = (mels + 1) / hzToMel(topHz);
-  return LABELLED_HZ.map((hz) => ({
-    text: String(hz),
-    at: 1 - (hzToMel(hz) * bandsPerMel - 0.5) / mels,
-  })).filter(({ at }) => at >= 0 && at <= 1);
+/** The colours from the quietest to the loudest. */
+function makeScale(colours: Uint8ClampedArray): HTMLElement {
+  const steps = colours.length / 3;
+  const scale = make("canvas", {
+    width: steps,
+    height: 1,
+    class: "colour-scale",
+    "aria-hidden": true,
+  });
+  paintColours(scale, (_, x) => x, colours);
+  return make("p", { class: "legend" }, "−80 dB", scale, "0 dB, the loudest");
 }
 
 /** A pixel a value: time to the right, low bands below. */
-function pictureOf({ mels, frames, values }: SpectrogramView): HTMLCanvasElement {
+function pictureOf(
+  { mels, frames, values }: SpectrogramView,
+  colours: Uint8ClampedArray,
+): HTMLCanvasElement {
   const bytes = Uint8Array.from(atob(values), (character) => character.charCodeAt(0));
-  const colours = perceptualColours();
   const picture = make("canvas", { width: frames, height: mels });
-  const context = picture.getContext("2d");
-  if (context === null) return picture;
-  const image = context.createImageData(frames, mels);
-  for (let frame = 0; frame < frames; frame += 1)
-    for (let mel = 0; mel < mels; mel += 1) {
-      const colour = 3 * (bytes[frame * mels + mel] ?? 0);
-      const pixel = 4 * ((mels - 1 - mel) * frames + frame);
+  paintColours(picture, (row, frame) => bytes[frame * mels + (mels - 1 - row)] ?? 0, colours);
+  return picture;
+}
+
+/** Fills a canvas, a pixel at a time, with colours by their number. */
+function paintColours(
+  canvas: HTMLCanvasElement,
+  colourAt: (row: number, column: number) => number,
+  colours: Uint8ClampedArray,
+): void {
+  const { width, height } = canvas;
+  const context = canvas.getContext("2d");
+  if (context === null) return;
+  const image = context.createImageData(width, height);
+  for (let row = 0; row < height; row += 1)
+    for (let column = 0; column < width; column += 1) {
+      const colour = 3 * colourAt(row, column);
+      const pixel = 4 * (row * width + column);
       image.data.set(colours.subarray(colour, colour + 3), pixel);
       image.data[pixel + 3] = 255;
     }
   context.putImageData(image, 0, 0);
-  return picture;
 }

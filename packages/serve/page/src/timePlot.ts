@@ -1,14 +1,8 @@
 import { make } from "./dom.ts";
 import { type Palette, onPaletteChange, readPalette } from "./palette.ts";
 import type { Playhead } from "./playhead.ts";
-import { timeTicks } from "./ticks.ts";
+import { type YLabel, timeTicks } from "./ticks.ts";
 import { clock } from "./words.ts";
-
-/** A label beside a drawing; `at`: its middle, from the top (0) to the bottom (1). */
-export interface YLabel {
-  readonly text: string;
-  readonly at: number;
-}
 
 /** A size in CSS pixels. */
 export interface Size {

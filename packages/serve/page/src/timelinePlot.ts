@@ -1,6 +1,7 @@
 import type { TimelineEntry } from "./answer.ts";
 import type { Palette } from "./palette.ts";
-import type { Size, YLabel } from "./timePlot.ts";
+import type { YLabel } from "./ticks.ts";
+import type { Size } from "./timePlot.ts";
 
 /** CSS pixels a row. */
 const ROW = 24;

@@ -1,0 +1,112 @@
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { type Browser, type Locator, type Page, chromium } from "playwright-core";
+import { expect, onTestFinished } from "vitest";
+import { scriptOf } from "../../../test/command.ts";
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+/** The built command, listening on a port that is free. */
+export async function startServer(): Promise<{ readonly url: string; stop(): Promise<void> }> {
+  const child = spawn(process.execPath, [scriptOf("serve"), "--port", "0", "--quiet"]);
+  const url = await new Promise<string>((done, fail) => {
+    let said = "";
+    child.stderr.on("data", (text: Buffer) => {
+      said += text.toString();
+      const [address] = /http:\S+/.exec(said) ?? [];
+      if (address !== undefined) done(address);
+    });
+    child.on("close", () => fail(new Error(`serve ended: ${said}`)));
+  });
+  return { url, stop: () => stop(child) };
+}
+
+async function stop(child: ChildProcess): Promise<void> {
+  const closed = once(child, "close");
+  child.kill("SIGTERM");
+  await closed;
+}
+
+/** With a made camera (a green picture, no face in it) and microphone (a beep a second), which it may use. */
+export function launch(name: string): Promise<Browser> {
+  const path = name.includes("/") ? name : execFileSync("which", [name], { encoding: "utf8" });
+  const flags = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"];
+  // Its sandbox does not run as root, as in many containers.
+  if (process.getuid?.() === 0) flags.push("--no-sandbox");
+  return chromium.launch({ executablePath: path.trim(), args: flags });
+}
+
+/**
+ * Opens the page, and closes it when the test ends: it must then have asked no other host for anything, have broken no content
+ * policy, and have thrown nothing.
+ */
+export async function openPage(browser: Browser, url: string): Promise<Page> {
+  const context = await browser.newContext({ reducedMotion: "reduce" });
+  const page = await context.newPage();
+  const faults: string[] = [];
+  page.on("pageerror", ({ message }) => faults.push(message));
+  page.on("request", (request) => {
+    const asked = new URL(request.url());
+    const isOurs =
+      asked.origin === new URL(url).origin || ["blob:", "data:"].includes(asked.protocol);
+    if (!isOurs) faults.push(`asked ${asked.href}`);
+  });
+  await page.exposeFunction("tellViolation", (text: string) => faults.push(text));
+  await page.addInitScript(() =>
+    document.addEventListener("securitypolicyviolation", ({ violatedDirective, blockedURI }) =>
+      (globalThis as unknown as { tellViolation(text: string): void }).tellViolation(
+        `${violatedDirective} ${blockedURI}`,
+      ),
+    ),
+  );
+  onTestFinished(async () => {
+    await context.close();
+    expect(faults).toEqual([]);
+  });
+  await page.goto(url);
+  await page.getByText("Models: face_cnn + audio_cnn").waitFor();
+  return page;
+}
+
+/** axe finds nothing in either colour scheme, and nothing is cut off at the width of a phone. */
+export async function expectAccessible(page: Page): Promise<void> {
+  for (const colorScheme of ["light", "dark"] as const) {
+    await page.emulateMedia({ colorScheme });
+    await page.evaluate(AXE);
+    const found = await page.evaluate(async () => {
+      const { axe } = globalThis as unknown as { axe: typeof import("axe-core") };
+      const { violations } = await axe.run();
+      return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`);
+    });
+    expect(found, colorScheme).toEqual([]);
+  }
+  const size = page.viewportSize() ?? { width: 1280, height: 720 };
+  await page.setViewportSize({ width: 360, height: 740 });
+  const beyond = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+  expect(beyond, "pixels beyond a phone's width").toBe(0);
+  await page.setViewportSize(size);
+}
+
+/** Chooses files and has them analysed, by keyboard: the button has the focus then. */
+export async function analyse(page: Page, ...paths: readonly string[]): Promise<void> {
+  await page.setInputFiles("#files", [...paths]);
+  await page.keyboard.press("Enter");
+}
+
+/** What says that on the page, beside what a screen reader is told. */
+export function seen(page: Page, text: string | RegExp): Locator {
+  return page.locator(".card").getByText(text);
+}
+
+/** The number of colours on a canvas: a blank one has one. */
+export function coloursOf(page: Page, title: string): Promise<number> {
+  return page
+    .locator(".plot", { hasText: title })
+    .locator(".plot-area canvas")
+    .evaluate((canvas: HTMLCanvasElement) => {
+      const { data } = canvas.getContext("2d")!.getImageData(0, 0, canvas.width, canvas.height);
+      return new Set(new Uint32Array(data.buffer)).size;
+    });
+}

@@ -1,0 +1,152 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Browser, Page, Route } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { findChromium } from "../../../test/chromium.ts";
+import { drawRoom } from "../../../test/video.ts";
+import { analyse, expectAccessible, launch, openPage, seen, startServer } from "./pageBrowser.ts";
+
+const chromium = findChromium();
+
+describe.skipIf(chromium === undefined)("what goes wrong, and recording, in Chromium", () => {
+  const folder = mkdtempSync(join(tmpdir(), "emotion-service-page-"));
+  const picture = join(folder, "room.jpg");
+  let server: Awaited<ReturnType<typeof startServer>>;
+  let browser: Browser;
+  const open = (): Promise<Page> => openPage(browser, server.url);
+
+  beforeAll(async () => {
+    await drawRoom(picture);
+    server = await startServer();
+    browser = await launch(chromium ?? "");
+  }, 120_000);
+  afterAll(async () => {
+    await browser?.close();
+    await server?.stop();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  it("says that a file cannot be read", async () => {
+    const broken = join(folder, "broken.jpg");
+    writeFileSync(broken, "no picture");
+    const page = await open();
+    await analyse(page, broken);
+    await page.locator("#problem-title").waitFor();
+    expect(await page.locator("#problem-title").innerText()).toMatch(
+      /cannot be read|no kind of file/,
+    );
+    expect(await page.locator(".problem").innerText()).not.toContain(tmpdir());
+    await expectAccessible(page);
+  });
+
+  it("says what a server says, and can try again", async () => {
+    const page = await open();
+    const error = {
+      code: "E_LIMIT",
+      message: "picture: has too many pixels",
+      hint: "make it smaller",
+    };
+    await page.route("**/predict?*", (route) => fail(route, 413, error));
+    await analyse(page, picture);
+    await seen(page, "The file is too large").waitFor();
+    await seen(page, "Make it smaller.").waitFor();
+    await page.unroute("**/predict?*");
+    await page.getByRole("button", { name: "Try again" }).click();
+    await seen(page, "A face was found.").waitFor();
+  });
+
+  it("waits for a busy server", async () => {
+    const page = await open();
+    let asked = 0;
+    await page.route("**/predict?*", (route) => {
+      asked += 1;
+      return asked < 3
+        ? fail(route, 503, { code: "E_BUSY", message: "the queue is full" })
+        : route.continue();
+    });
+    await analyse(page, picture);
+    await seen(page, "The server is busy (the queue is full). Trying again in 1 s.").waitFor();
+    await seen(page, "A face was found.").waitFor();
+    expect(asked).toBe(3);
+  });
+
+  it("asks for a token, keeps it for the tab, and sends it", async () => {
+    const page = await open();
+    const sent: (string | undefined)[] = [];
+    await page.route("**/predict?*", (route) => {
+      const given = route.request().headers()["authorization"];
+      sent.push(given);
+      return given === "Bearer s3cret"
+        ? route.continue()
+        : fail(route, 401, { code: "E_TOKEN", message: "a token is needed" });
+    });
+    await analyse(page, picture);
+    await page.getByLabel("Token, kept until this tab is closed").fill("s3cret");
+    await expectAccessible(page);
+    await page.keyboard.press("Enter");
+    await seen(page, "A face was found.").waitFor();
+    expect(sent).toEqual([undefined, "Bearer s3cret"]);
+  });
+
+  it("says that no server answers", async () => {
+    const page = await open();
+    await page.route("**/predict?*", (route) => route.abort());
+    await analyse(page, picture);
+    await seen(page, "No answer from the server").waitFor();
+  });
+
+  it("records sound, with a level and the time that is left", async () => {
+    const page = await open();
+    await page.getByRole("button", { name: "Sound" }).press("Enter");
+    const meter = page.getByRole("meter", { name: "Sound level" });
+    await expect
+      .poll(async () => Number(await meter.getAttribute("aria-valuenow")), { timeout: 10_000 })
+      .toBeGreaterThan(20);
+    await seen(page, /^\d+ s left of 60 s$/).waitFor();
+    await expectAccessible(page);
+    await page.waitForTimeout(1500); // of sound, a beep a second
+    await page.getByRole("button", { name: "Stop" }).click();
+    await seen(page, "recording.webm").waitFor();
+    await page.keyboard.press("Enter");
+    await seen(page, "Sound was found").waitFor();
+    expect(await page.locator(".headline").innerText()).not.toBe("No emotion told");
+  });
+
+  it("records video with sound", async () => {
+    const page = await open();
+    await page.getByRole("button", { name: "Video" }).click();
+    await page.getByLabel("What the camera sees").waitFor();
+    await expectAccessible(page);
+    await page.waitForTimeout(2500);
+    await page.getByRole("button", { name: "Stop" }).click();
+    await page.getByRole("button", { name: "Analyse" }).click();
+    await seen(page, /No face\. No face found in \d+ frames\./).waitFor();
+    await seen(page, "Sound was found").waitFor();
+  });
+
+  it("takes a photo, or leaves it", async () => {
+    const page = await open();
+    const photo = page.getByRole("button", { name: "Photo" });
+    await photo.click();
+    await page.getByRole("button", { name: "Cancel" }).click();
+    expect(await photo.evaluate((button) => button === document.activeElement)).toBe(true);
+    await photo.click();
+    await page.waitForFunction(() => (document.querySelector("video")?.videoWidth ?? 0) > 0);
+    await expectAccessible(page);
+    await page.getByRole("button", { name: "Take the photo" }).click();
+    await seen(page, "photo.jpg").waitFor();
+    await page.keyboard.press("Enter");
+    await seen(page, "No face. No face found.").waitFor();
+  });
+});
+
+function fail(route: Route, status: number, error: object): Promise<void> {
+  const body = JSON.stringify({ error, request_id: "1" });
+  return route.fulfill({
+    status,
+    contentType: "application/json",
+    headers: { "retry-after": "1" },
+    body,
+  });
+}
