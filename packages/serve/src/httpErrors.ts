@@ -27,6 +27,7 @@ const STATUSES: Readonly<Record<string, number>> = {
   E_TIMEOUT: 503,
   E_UNAVAILABLE: 503,
   E_CRASHED: 500,
+  E_ABORTED: 499,
 };
 /** When to come again after a 503, unless better is known, seconds. */
 const RETRY_AFTER = 5;
@@ -78,8 +79,6 @@ function answerError(error: unknown, request: FastifyRequest, reply: FastifyRepl
   if (statusCode >= 500 && statusCode !== 503) request.log.error({ err: error }, "failed");
   if (statusCode === 503)
     void reply.header("retry-after", (error as HttpError).retryAfter ?? RETRY_AFTER);
-  // What is left of a body that was refused is not waited for.
-  if (!request.raw.complete) void reply.header("connection", "close");
   const { missing } = error as HttpError;
   return reply
     .code(statusCode)

@@ -99,11 +99,12 @@ async function store(stream: Readable, folder: string, bodyBytes: number): Promi
   const count = new Transform({
     transform: (chunk: Buffer, _encoding, done) => {
       bytes += chunk.length;
-      if (bytes > bodyBytes) done(tooLarge(bodyBytes));
+      if (bytes > bodyBytes) done(); // let in and dropped: a client that is cut off in the middle does not hear why
       else done(null, chunk);
     },
   });
   await pipeline(stream, count, createWriteStream(path, { flags: "wx", mode: 0o600 }));
+  if (bytes > bodyBytes) throw tooLarge(bodyBytes);
   if (bytes === 0) throw httpError(400, "E_EMPTY", "the file is empty (0 bytes)");
   return path;
 }
