@@ -61,8 +61,8 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   useLog(app);
   await useSecurity(app, options);
   await useUploads(app, service.limits.bodyBytes);
-  await useMetrics(app, service);
   await useOpenApi(app, options.version);
+  await useMetrics(app, service);
   await app.register(async (scope) => {
     modelsRoute(scope, service, options.version);
     predictRoute(scope, service);

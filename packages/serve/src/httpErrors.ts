@@ -19,6 +19,11 @@ export function httpError(
   return Object.assign(new Error(message), { statusCode, code, ...more });
 }
 
+/** Nobody is there to hear it but a job's listeners. */
+export function cancelled(): HttpError {
+  return httpError(499, "E_CANCELLED", "the client has left, or cancelled");
+}
+
 /** The statuses of what predicting may fail with; the rest are faults of the service. */
 const STATUSES: Readonly<Record<string, number>> = {
   E_INPUT_BROKEN: 422,
@@ -27,7 +32,6 @@ const STATUSES: Readonly<Record<string, number>> = {
   E_TIMEOUT: 503,
   E_UNAVAILABLE: 503,
   E_CRASHED: 500,
-  E_ABORTED: 499,
 };
 /** When to come again after a 503, unless better is known, seconds. */
 const RETRY_AFTER = 5;

@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { UserError } from "@emotion-service/core/errors";
-import { errorOfFailure, httpError } from "./httpErrors.ts";
+import { cancelled, errorOfFailure, httpError } from "./httpErrors.ts";
 import type { Limits } from "./limits.ts";
 import type { About, Answer, Failure, Job, ModelChoice, Order, Word } from "./protocol.ts";
 
@@ -164,6 +164,7 @@ async function runJob(
     for (;;) {
       const word = await child.next();
       if (word.kind === "answer") return word.answer;
+      if (word.kind === "error" && signal?.aborted === true) throw cancelled();
       if (word.kind === "error") throw errorOfFailure(timedOut ? TIMED_OUT : word.failure);
       if (word.kind === "progress") onProgress?.(word.done, word.total);
     }

@@ -1,4 +1,4 @@
-import { httpError } from "./httpErrors.ts";
+import { cancelled } from "./httpErrors.ts";
 
 /** Something that waits for its turn. */
 interface Waiting {
@@ -65,8 +65,4 @@ export function createQueue() {
     /** How many wait, and how many run. */
     lengths: () => ({ waiting: waiting.length, running: isRunning ? 1 : 0 }),
   };
-}
-
-function cancelled(): Error {
-  return httpError(499, "E_CANCELLED", "the client has left, or cancelled");
 }

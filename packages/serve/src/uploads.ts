@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import { basename, join } from "node:path";
 import { Transform, type Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
+import { causeOf } from "@emotion-service/core/errors";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { FORM_LIMITS } from "./limits.ts";
 import { httpError } from "./httpErrors.ts";
@@ -69,7 +70,7 @@ async function receiveForm(
 ): Promise<Received> {
   const files: Record<string, Upload> = {};
   const fields: Record<string, string> = {};
-  for await (const part of request.parts()) {
+  for await (const part of partsOf(request)) {
     const { fieldname } = part;
     if (part.type === "file") {
       if (!names.includes(fieldname) || Object.hasOwn(files, fieldname)) {
@@ -91,6 +92,20 @@ async function receiveForm(
   }
   return { files, fields };
 }
+
+/** The parts of a form. @throws HttpError 400 where it is none, or ends too early */
+async function* partsOf(request: FastifyRequest): ReturnType<FastifyRequest["parts"]> {
+  try {
+    yield* request.parts();
+  } catch (error) {
+    const { statusCode, code } = error as { statusCode?: number; code?: string };
+    if (statusCode !== undefined || (code !== undefined && !ENDED.includes(code))) throw error;
+    throw httpError(400, "E_FORM", `the form cannot be read (${printable(causeOf(error))})`);
+  }
+}
+
+/** How a connection that ends in the middle is told. */
+const ENDED: readonly string[] = ["ERR_STREAM_PREMATURE_CLOSE", "ECONNRESET"];
 
 /** Writes a stream to a new file. */
 async function store(stream: Readable, folder: string, bodyBytes: number): Promise<string> {

@@ -11,6 +11,7 @@ import type { EmbeddedFrame } from "../video/meanEmbedding.ts";
 import { type EncoderInfo, requireSameEncoder } from "../hdf5/encoder.ts";
 import type { RgbImage } from "../face/image.ts";
 import { causeOfRow } from "../image/pictureEncoder.ts";
+import { refuseLargePicture } from "../image/pictureLimits.ts";
 import { readAudioCheckpoint } from "../model/audioCheckpoint.ts";
 import {
   type ImageEncoder,
@@ -37,7 +38,7 @@ export interface Watch {
 export interface InputLimits {
   /** Of sound or video. */
   readonly seconds: number;
-  /** Of a frame of a video, width · height. */
+  /** Of a picture or a frame of a video, width · height. */
   readonly pixels: number;
 }
 
@@ -94,7 +95,10 @@ export function createInputEncoders(
     image: async (path, watch) => {
       if (encoders.image === undefined) return NOT_USED;
       const encoder = await imageEncoder(encoders.image);
-      return unlessBroken(() => embedImage(encoder, path, watch));
+      return unlessBroken(async () => {
+        if (options.limits !== undefined) await refuseLargePicture(path, options.limits.pixels);
+        return embedImage(encoder, path, watch);
+      });
     },
     audio: (path, watch) =>
       embedSound(async () => {
