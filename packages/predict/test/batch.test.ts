@@ -1,11 +1,4 @@
-import {
-  existsSync,
-  mkdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { PREDICTION_SCHEMA } from "@emotion-service/core/predict/predictionSchema";
 import type { Prediction } from "@emotion-service/core/predict/scoreInput";
@@ -68,7 +61,7 @@ describe("--manifest", () => {
     const flags = ["--manifest", "mixed.csv", "--csv", "m.csv", "--jsonl", "m.jsonl"];
     const { printed, stderr } = await run<PredictionSummary>(...flags);
     const causes = {
-      "holds nothing to predict on (face: cannot be decoded as a picture (Input file contains unsupported image format); voice: not given)": 1,
+      "holds nothing to predict on (face: cannot be decoded as a picture (Input file contains unsupported image format))": 1,
       "no such file": 1,
     };
     expect(printed).toEqual({ jsonl: "m.jsonl", csv: "m.csv", inputs: 5, predicted: 3, failed: 2, resumed: 0, causes }); // prettier-ignore

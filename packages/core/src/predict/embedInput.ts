@@ -16,6 +16,7 @@ import {
   type ImageEncoderOptions,
   THIS_INSTALL,
   loadImageEncoder,
+  orClose,
 } from "./imageEncoder.ts";
 
 /** One modality of an input: its embedding, or why there is none (a normal case). */
@@ -152,7 +153,9 @@ async function loadSoundEncoder(
     const options = { device: "auto", featureConfig } as const;
     const encoder = await loadOnnxSoundEncoder(file, AUDIO_WEIGHTS, options);
     const actual = `${AUDIO_WEIGHTS} ${file}`;
-    requireSameEncoder(info, encoder.info, { ...THIS_INSTALL, actual });
+    await orClose(encoder, () =>
+      requireSameEncoder(info, encoder.info, { ...THIS_INSTALL, actual }),
+    );
     return encoder;
   }
   const { audio: config } = JSON.parse(featureConfig) as { audio?: LogMelConfig };
@@ -162,7 +165,7 @@ async function loadSoundEncoder(
   const { loadAudioEncoder } = await import("../audio/audioEncoder.ts");
   const encoder = await loadAudioEncoder({ trained, config, onNotice });
   const actual = trained === undefined ? THIS_INSTALL.actual : `${trained.flag} ${trained.folder}`;
-  requireSameEncoder(info, encoder.info, { ...THIS_INSTALL, actual });
+  await orClose(encoder, () => requireSameEncoder(info, encoder.info, { ...THIS_INSTALL, actual }));
   return { ...encoder, input: { kind: "logmel", config } };
 }
 

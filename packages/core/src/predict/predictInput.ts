@@ -43,18 +43,22 @@ export async function predictInput(
   const windows = window === undefined || step === undefined ? undefined : { window, step };
   const frames = windows && createFrameWindows(windows, fps);
   const look = { fps, signal, ...(frames && { onFrame: frames.add }) };
-  const image = await embedPart(input.image ?? input.video, (path) =>
+  const seen = input.image ?? input.video;
+  const image = await embedPart(seen, (path) =>
     input.video === undefined ? encoders.image(path) : encoders.videoFaces(path, look),
   );
   throwIfAborted(signal); // Ctrl-C ends ffmpeg too, and what it left undone is no missing modality
   const heard = input.audio ?? input.video;
   const audio = await embedPart(heard, (path) => encoders.audio(path));
   throwIfAborted(signal);
-  if (image.embedding === undefined && audio.embedding === undefined)
-    return {
-      ...input,
-      error: `${Object.values(input).join(", ")}: holds nothing to predict on (face: ${image.cause}; voice: ${audio.cause})`,
-    };
+  if (image.embedding === undefined && audio.embedding === undefined) {
+    const causes = [
+      ...(seen === undefined ? [] : [`face: ${image.cause}`]),
+      ...(heard === undefined ? [] : [`voice: ${audio.cause}`]),
+    ];
+    const names = Object.values(input).join(", ");
+    return { ...input, error: `${names}: holds nothing to predict on (${causes.join("; ")})` };
+  }
   const prediction = await scoreInput(input, { image, audio }, models, options);
   if (windows === undefined || frames === undefined) return prediction;
   const sound =
