@@ -19,6 +19,7 @@ import {
   type SeenFace,
   THIS_INSTALL,
   loadImageEncoder,
+  orClose,
 } from "./imageEncoder.ts";
 
 /** One modality of an input: its embedding, or why there is none (a normal case). */
@@ -177,7 +178,9 @@ async function loadSoundEncoder(
     const options = { device: "auto", featureConfig } as const;
     const encoder = await loadOnnxSoundEncoder(file, AUDIO_WEIGHTS, options);
     const actual = `${AUDIO_WEIGHTS} ${file}`;
-    requireSameEncoder(info, encoder.info, { ...THIS_INSTALL, actual });
+    await orClose(encoder, () =>
+      requireSameEncoder(info, encoder.info, { ...THIS_INSTALL, actual }),
+    );
     return encoder;
   }
   const { audio: config } = JSON.parse(featureConfig) as { audio?: LogMelConfig };
@@ -187,7 +190,7 @@ async function loadSoundEncoder(
   const { loadAudioEncoder } = await import("../audio/audioEncoder.ts");
   const encoder = await loadAudioEncoder({ trained, config, onNotice });
   const actual = trained === undefined ? THIS_INSTALL.actual : `${trained.flag} ${trained.folder}`;
-  requireSameEncoder(info, encoder.info, { ...THIS_INSTALL, actual });
+  await orClose(encoder, () => requireSameEncoder(info, encoder.info, { ...THIS_INSTALL, actual }));
   return { ...encoder, input: { kind: "logmel", config } };
 }
 
