@@ -96,8 +96,16 @@ function isLoopback(host: string): boolean {
   return host === "localhost" || host === "::1" || /^127(\.\d+){3}$/.test(host);
 }
 
-/** @throws UserError E_FLAG where anybody of the network could ask */
+/** @throws UserError E_FLAG for a token that nobody could send, and where anybody of the network could ask */
 function requireToken(host: string, token: string | undefined): void {
+  if (token !== undefined && !/^[!-~]+$/.test(token))
+    throw new UserError(
+      "E_FLAG",
+      "the token: must be of one or more printable ASCII characters without spaces",
+      {
+        hint: "correct --token or EMOTION_SERVICE_TOKEN; without both none is needed",
+      },
+    );
   if (isLoopback(host) || token !== undefined) return;
   throw new UserError(
     "E_FLAG",
