@@ -1,7 +1,11 @@
-import { type OnnxAudio, loadAudioEncoder } from "@emotion-service/core/audio/audioEncoder";
+import {
+  type AudioEncoder,
+  type OnnxAudio,
+  loadAudioEncoder,
+} from "@emotion-service/core/audio/audioEncoder";
 import { DEFAULT_LOG_MEL, type LogMelConfig } from "@emotion-service/core/audio/logMelConfig";
 import { breathe } from "@emotion-service/core/breathe";
-import { UserError } from "@emotion-service/core/errors";
+import { UserError, causeOf } from "@emotion-service/core/errors";
 import type { FaceCrop } from "@emotion-service/core/face/faceCrop";
 import { describeFaceEncoder } from "@emotion-service/core/face/faceEncoder";
 import { keyOfFile } from "@emotion-service/core/files/unfinished";
@@ -220,12 +224,26 @@ export async function embedAudioFeatures(
         row += 1;
         if (!pending.has(input)) continue;
         const silent = cells.every((decibels) => decibels === 0);
-        work.keep(input, silent ? SILENT : await encoder.embed(cells, frames));
+        work.keep(input, silent ? SILENT : await embedOrCause(encoder, cells, frames));
       }
     } finally {
       await encoder.dispose();
     }
   });
+}
+
+/** An embedding, or why a clip can have none: it is too short for the network. */
+async function embedOrCause(
+  { embed }: AudioEncoder,
+  cells: Float32Array,
+  frames: number,
+): Promise<Float32Array | string> {
+  try {
+    return await embed(cells, frames);
+  } catch (error) {
+    if (error instanceof UserError && error.code === "E_INPUT_BROKEN") return causeOf(error);
+    throw error;
+  }
 }
 
 /** Throws unless merge-h5 can put the shards of these rows together; `name` begins the message. */

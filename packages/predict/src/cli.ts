@@ -1,5 +1,11 @@
 import { Command, Option } from "@commander-js/extra-typings";
-import { integerIn, jsonOption, numberIn, quietOption } from "@emotion-service/core/cli/flags";
+import {
+  integerIn,
+  jsonOption,
+  numberIn,
+  quietOption,
+  resumeOption,
+} from "@emotion-service/core/cli/flags";
 import { createProgress } from "@emotion-service/core/cli/progress";
 import type { CliIo } from "@emotion-service/core/cli/run";
 import { DEFAULT_FPS } from "@emotion-service/core/video/frames";
@@ -18,6 +24,10 @@ export function createProgram(io: CliIo) {
     .option("--videos_dir <dir>", "every video of a folder")
     .option("--images_dir <dir>", "every picture of a folder")
     .option("--audio_dir <dir>", "every clip of a folder")
+    .option(
+      "--manifest <file>",
+      "every input that a CSV file names, a row each: column path, or image, audio, video; relative paths start at its folder",
+    )
     .option(
       "--multimodal <folder>",
       "trained classifier, such as saved_models/multimodal_best, or the Python service's multimodal_best.pth (default, where no model is named: what comes along, face_cnn for faces and audio_cnn for voices)",
@@ -48,8 +58,13 @@ export function createProgram(io: CliIo) {
     )
     .option(
       "--csv <file>",
-      "also write a row an input: path, emotion, confidence, prob_<name>…, anomaly_score, anomaly_flag",
+      "also write a row an input: path, emotion, confidence, prob_<name>…, anomaly_score, anomaly_flag, error",
     )
+    .option(
+      "--jsonl <file>",
+      "write a line of JSON an input, a prediction or why there is none; of a folder or a manifest a summary is printed then",
+    )
+    .addOption(resumeOption())
     .addOption(
       new Option("--top <n>", "also list the n likeliest emotions under 'top'").argParser(
         integerIn(1, 8),
@@ -94,7 +109,11 @@ export function createProgram(io: CliIo) {
         print(PREDICTION_SCHEMA);
         return;
       }
+      const notice = (line: string): void => {
+        if (!flags.quiet) io.stderr.write(`${line}\n`);
+      };
       const { predict } = await import("./predict.ts");
+      const { describeFailures } = await import("./failures.ts");
       const progress = createProgress(io, flags.quiet);
       const result = await predict({
         video: flags.video,
@@ -103,9 +122,12 @@ export function createProgram(io: CliIo) {
         videosDir: flags.videos_dir,
         imagesDir: flags.images_dir,
         audioDir: flags.audio_dir,
+        manifest: flags.manifest,
         multimodal: flags.multimodal,
         isolation: flags.isolation,
         csv: flags.csv,
+        jsonl: flags.jsonl,
+        resume: flags.resume,
         top: flags.top,
         fps: flags.fps,
         window: flags.window,
@@ -117,11 +139,10 @@ export function createProgram(io: CliIo) {
         audioEncoder: flags.audio_encoder,
         env: process.env,
         onProgress: progress.report,
-        onNotice: (line) => {
-          if (!flags.quiet) io.stderr.write(`${line}\n`);
-        },
+        onNotice: notice,
         signal: io.signal,
       }).finally(progress.end);
       print(result);
+      for (const line of describeFailures(result)) notice(line);
     });
 }

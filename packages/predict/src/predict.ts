@@ -1,68 +1,81 @@
-import { join } from "node:path";
-import type { OnProgress } from "@emotion-service/core/cli/progress";
-import { UserError, throwIfAborted } from "@emotion-service/core/errors";
-import {
-  AUDIO_EXTENSIONS,
-  IMAGE_EXTENSIONS,
-  VIDEO_EXTENSIONS,
-  listFiles,
-  requireFile,
-} from "@emotion-service/core/files/listFiles";
+import { UserError } from "@emotion-service/core/errors";
 import { refuseReplacing, withOutputs } from "@emotion-service/core/files/outputs";
+import { withWayOn } from "@emotion-service/core/files/unfinished";
 import { MODALITIES } from "@emotion-service/core/model/fusion";
 import { requireNamedFlags } from "@emotion-service/core/predict/namedEncoders";
-import type { FailedInput, InputOptions } from "@emotion-service/core/predict/predictInput";
-import {
-  type Predictor,
-  type PredictorOptions,
-  openPredictor,
-} from "@emotion-service/core/predict/predictor";
+import type { FailedInput } from "@emotion-service/core/predict/predictInput";
+import { openPredictor } from "@emotion-service/core/predict/predictor";
 import type { Input, Prediction } from "@emotion-service/core/predict/scoreInput";
-import { writePredictionCsv } from "./writePredictionCsv.ts";
+import { type InputFlags, batchOf, chooseInputs, requireOneSource } from "./chooseInputs.ts";
+import { causesOf, listCauses } from "./failures.ts";
+import { type PredictionWork, type WorkOptions, beginWork } from "./predictionWork.ts";
+import { writePredictions } from "./writePredictions.ts";
 
-export interface PredictOptions extends PredictorOptions, InputOptions {
-  readonly video: string | undefined;
-  readonly image: string | undefined;
-  readonly audio: string | undefined;
-  readonly videosDir: string | undefined;
-  readonly imagesDir: string | undefined;
-  readonly audioDir: string | undefined;
+export interface PredictOptions extends InputFlags, WorkOptions {
   readonly csv: string | undefined;
-  readonly onProgress?: OnProgress;
+  readonly jsonl: string | undefined;
 }
 
-/** Of a folder. */
+/** Of a folder or a manifest. */
 export interface Predictions {
   readonly predictions: readonly Prediction[];
   readonly failed: readonly FailedInput[];
 }
 
-/** One input → its prediction; folders → all of theirs. */
-export async function predict(options: PredictOptions): Promise<Prediction | Predictions> {
+/** Of a folder or a manifest, where --jsonl has the predictions. */
+export interface PredictionSummary {
+  readonly jsonl: string;
+  readonly csv: string | null;
+  readonly inputs: number;
+  readonly predicted: number;
+  readonly failed: number;
+  /** Inputs that an earlier run had finished. */
+  readonly resumed: number;
+  /** cause → inputs */
+  readonly causes: Readonly<Record<string, number>>;
+}
+
+export type PredictResult = Prediction | Predictions | PredictionSummary;
+
+/** One input → its prediction; a folder or a manifest → all of theirs. */
+export async function predict(options: PredictOptions): Promise<PredictResult> {
   requireNamedFlags(options, options);
   requireFittingFlags(options);
+  requireOneSource(options);
   const inputs = chooseInputs(options);
-  if (options.csv !== undefined)
-    refuseReplacing(
-      [options.csv],
-      inputs.flatMap((input) => Object.values(input)),
-    );
-  const seen = MODALITIES.filter((modality) =>
-    inputs.some((input) => input[modality] !== undefined || input.video !== undefined),
+  requireTimeFor(inputs, options);
+  const { csv, jsonl, signal } = options;
+  const files = inputs.flatMap((input): string[] => Object.values(input));
+  refuseReplacing(
+    [csv, jsonl].filter((path) => path !== undefined),
+    options.manifest === undefined ? files : [options.manifest, ...files],
   );
-  return withOutputs(async (outputs) => {
-    const csv = options.csv === undefined ? undefined : outputs.stage(options.csv);
-    const predictor = await openPredictor(options, seen);
-    try {
-      const result = await predictInputs(inputs, predictor, options);
-      const predictions = "predictions" in result ? result.predictions : [result];
-      const classes = predictor.models.classifier?.checkpoint.classes ?? [];
-      if (csv !== undefined) writePredictionCsv(csv, inputs, predictions, classes);
-      return result;
-    } finally {
-      await predictor.dispose();
-    }
-  });
+  let work: PredictionWork | undefined;
+  try {
+    const result = await withOutputs(async (outputs) => {
+      const staged = { csv: csv && outputs.stage(csv), jsonl: jsonl && outputs.stage(jsonl) };
+      const predictor = await openPredictor(options, modalitiesIn(inputs));
+      try {
+        const output = batchOf(options) === undefined ? undefined : (jsonl ?? csv);
+        work = beginWork(inputs, predictor, output, options);
+        await work.run();
+        const found = resultOf(work, inputs.length, options);
+        const classes = predictor.models.classifier?.checkpoint.classes ?? [];
+        await writePredictions(staged, work.outcomes(), classes, signal);
+        return found;
+      } catch (error) {
+        work?.close(false); // before its folder goes, should this run have made it
+        throw error;
+      } finally {
+        await predictor.dispose();
+      }
+    });
+    work?.close(true);
+    return result;
+  } catch (error) {
+    work?.close(false);
+    throw withWayOn(error, work?.countDone() ?? 0, inputs.length, "inputs");
+  }
 }
 
 /** @throws UserError E_FLAG where a flag would not be heeded */
@@ -78,69 +91,63 @@ function requireFittingFlags(options: PredictOptions): void {
       `--step ${step}: must be at most --window, ${window}`,
       "else what lies between two windows counts in none",
     );
-  if (window !== undefined && (image ?? imagesDir) !== undefined)
-    refuse("--window: is for videos and sound, a picture has no time", "leave it out");
+  if (window !== undefined && (image ?? imagesDir) !== undefined) refuseWindow();
   if (minConfidence !== undefined && multimodal === undefined && isolation !== undefined)
     refuse("--min_confidence: is for a classifier", "name one with --multimodal");
+  if (!options.resume) return;
+  if (batchOf(options) === undefined)
+    refuse("--resume: is for a folder or a manifest", "leave it out");
+  if ((options.jsonl ?? options.csv) === undefined)
+    refuse(
+      "--resume: goes on with a file that was not finished, and none is named",
+      "name it with --jsonl or --csv",
+    );
 }
 
-async function predictInputs(
-  inputs: readonly Input[],
-  predictor: Predictor,
-  options: PredictOptions,
-): Promise<Prediction | Predictions> {
-  const folder = options.videosDir ?? options.imagesDir ?? options.audioDir;
-  if (folder === undefined) {
-    const result = await predictor.predict(inputs[0] ?? {}, options);
-    if ("error" in result) throw new UserError("E_INPUT_BROKEN", result.error);
-    return result;
-  }
+/** Pictures among others have no timeline; those of a manifest of pictures alone need no --window. */
+function requireTimeFor(inputs: readonly Input[], { window }: PredictOptions): void {
+  if (window !== undefined && inputs.every(({ image }) => image !== undefined)) refuseWindow();
+}
+
+function refuseWindow(): never {
+  throw new UserError("E_FLAG", "--window: is for videos and sound, a picture has no time", {
+    hint: "leave it out",
+  });
+}
+
+/** The modalities that inputs may have. */
+function modalitiesIn(inputs: readonly Input[]) {
+  return MODALITIES.filter((modality) =>
+    inputs.some((input) => input[modality] !== undefined || input.video !== undefined),
+  );
+}
+
+/**
+ * What is printed: of many inputs whose predictions have a file, how many there are.
+ * @throws UserError E_INPUT_BROKEN when no input gave a prediction
+ */
+function resultOf(work: PredictionWork, inputs: number, options: PredictOptions): PredictResult {
+  const batch = batchOf(options);
+  const { jsonl, csv = null } = options;
+  const isListed = batch === undefined || jsonl === undefined;
   const predictions: Prediction[] = [];
   const failed: FailedInput[] = [];
-  for (const input of inputs) {
-    throwIfAborted(options.signal);
-    const result = await predictor.predict(input, options);
-    if ("error" in result) failed.push(result);
-    else predictions.push(result);
-    options.onProgress?.(predictions.length + failed.length, inputs.length, "inputs");
+  for (const outcome of work.outcomes()) {
+    if ("error" in outcome) failed.push(outcome);
+    else if (isListed) predictions.push(outcome);
   }
-  if (predictions.length === 0)
+  if (batch === undefined && failed[0] !== undefined)
+    throw new UserError("E_INPUT_BROKEN", failed[0].error);
+  const causes = causesOf(failed);
+  if (failed.length === inputs)
     throw new UserError(
       "E_INPUT_BROKEN",
-      `${folder}: none of its ${inputs.length} files gave a prediction`,
-      {
-        hint: `the first: ${failed[0]?.error ?? ""}`,
-      },
+      `${batch}: none of its ${inputs} inputs gave a prediction`,
+      { hint: listCauses(causes).join("; ") },
     );
-  return { predictions, failed };
-}
-
-/** The inputs that the flags name: one, or those of one folder. */
-function chooseInputs(options: PredictOptions): Input[] {
-  const { video, image, audio, videosDir, imagesDir, audioDir } = options;
-  const folders = [videosDir, imagesDir, audioDir].filter((folder) => folder !== undefined);
-  const files = [video, image, audio].filter((file) => file !== undefined);
-  if (folders.length + Math.min(1, files.length) !== 1 || (video !== undefined && files.length > 1))
-    throw new UserError(
-      "E_FLAG",
-      "one input is needed: --video, or --image and/or --audio, or one of --videos_dir, --images_dir, --audio_dir",
-      { hint: "a video brings its own faces and sound" },
-    );
-  const inFolder = (folder: string, flag: string, extensions: readonly string[]): string[] =>
-    listFiles(folder, extensions, flag).map((path) => join(folder, path));
-  if (videosDir !== undefined)
-    return inFolder(videosDir, "--videos_dir", VIDEO_EXTENSIONS).map((path) => ({ video: path }));
-  if (imagesDir !== undefined)
-    return inFolder(imagesDir, "--images_dir", IMAGE_EXTENSIONS).map((path) => ({ image: path }));
-  if (audioDir !== undefined)
-    return inFolder(audioDir, "--audio_dir", AUDIO_EXTENSIONS).map((path) => ({ audio: path }));
-  for (const [flag, path] of Object.entries({ video, image, audio }))
-    if (path !== undefined) requireFile(path, `--${flag}`);
-  return [
-    {
-      ...(video === undefined ? {} : { video }),
-      ...(image === undefined ? {} : { image }),
-      ...(audio === undefined ? {} : { audio }),
-    },
-  ];
+  if (batch === undefined && predictions[0] !== undefined) return predictions[0];
+  if (jsonl === undefined) return { predictions, failed };
+  const predicted = inputs - failed.length;
+  const { resumed } = work;
+  return { jsonl, csv, inputs, predicted, failed: failed.length, resumed, causes };
 }

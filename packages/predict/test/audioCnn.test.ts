@@ -1,4 +1,4 @@
-import { readFileSync, statSync } from "node:fs";
+import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { loadAudioCnnClassifier } from "@emotion-service/core/model/lastLayerClassifier";
 import { audioCnnInfo } from "@emotion-service/core/audio/audioCnnEncoder";
@@ -13,6 +13,7 @@ import { withoutPadding } from "@emotion-service/core/model/clips";
 import { readOnnxInfo } from "@emotion-service/core/onnx/readInfo";
 import { createSession, loadOnnxRuntime } from "@emotion-service/core/onnx/session";
 import { describe, expect, it } from "vitest";
+import { encodeWav } from "../../../scripts/sample/wav.ts";
 import { writeSpeechSample } from "../../../scripts/sample/writeSample.ts";
 import { writeAudioModel } from "../../../test/audioModel.ts";
 import { runCommand, temporaryFolder } from "../../../test/command.ts";
@@ -107,6 +108,36 @@ describe("the audio_cnn that comes along", () => {
     );
     expect(JSON.parse(named.stdout)).toEqual(told);
     expect(named.stderr).toBe("");
+  });
+
+  it("says that sound is too short for it, of a clip and of a window, as embed does", async () => {
+    const folder = temporaryFolder();
+    const tone = (seconds: number): Uint8Array =>
+      encodeWav(Float32Array.from({ length: 16_000 * seconds }, (_, i) => Math.sin(i) / 2), 16_000); // prettier-ignore
+    mkdirSync(join(folder, "clips"));
+    writeFileSync(join(folder, "clips/click.wav"), tone(0.1));
+    writeFileSync(join(folder, "clips/long.wav"), tone(1.2));
+    const short = /too short: it sounds for 0\.\d\d s, audio_cnn takes 0\.51 s at least/;
+    const click = await runCommand("predict", ["--audio", "clips/click.wav"], { cwd: folder });
+    expect(click).toMatchObject({ exitCode: 1, stderr: expect.stringMatching(short) as unknown });
+    const long = await runCommand("predict", ["--audio", "clips/long.wav", "--window", "1"], {
+      cwd: folder,
+    });
+    const { timeline } = JSON.parse(long.stdout) as { timeline: { voice: boolean }[] };
+    expect(timeline.map(({ voice }) => voice)).toEqual([true, false]);
+
+    const commands = [
+      "audio-preprocess --audio_dir clips --out_h5 f.h5 --out_dir .",
+      "embed --audio_dir clips --out_h5 a.h5 --model audio_cnn --manifest_name a.csv",
+      "embed --audio_h5 f.h5 --out_h5 b.h5 --model audio_cnn --manifest_name b.csv",
+    ];
+    for (const command of commands) {
+      const [name = "", ...args] = command.split(" ");
+      expect(await runCommand(name, args, { cwd: folder })).toMatchObject({ exitCode: 0 });
+    }
+    const [a, b] = ["a.csv", "b.csv"].map((name) => readFileSync(join(folder, name), "utf8"));
+    expect(a).toMatch(short);
+    expect(b).toBe(a);
   });
 
   it("gives the probabilities of its model.onnx", async () => {

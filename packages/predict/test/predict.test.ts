@@ -162,7 +162,12 @@ describe("predict on a folder", () => {
       writeFileSync(join(some, name), readFileSync(join(folder(), FACE)));
     writeFileSync(join(some, "broken.png"), "no picture");
     const args = ["--images_dir", "some", "--csv", "out/predictions.csv", ...BOTH];
-    const { predictions, failed } = await predict<Predictions>(...args);
+    const result = await runInProcess(createProgram, args, { cwd: folder() });
+    expect(result).toMatchObject({
+      exitCode: 0,
+      stderr: expect.stringMatching(/^failed: 1\n {2}1 × holds nothing to predict on/) as unknown,
+    });
+    const { predictions, failed } = JSON.parse(result.stdout) as Predictions;
     expect(predictions.map(({ image }) => image)).toEqual(["some/a.jpg", "some/deep/b.jpg"]);
     for (const prediction of predictions) expectWhole(prediction);
     expect(failed).toMatchObject([
@@ -175,11 +180,14 @@ describe("predict on a folder", () => {
     const columns = ["path", "emotion", "confidence", ...probabilities].concat(
       "anomaly_score",
       "anomaly_flag",
+      "error",
     );
     expect(header).toBe(columns.join(","));
-    expect(rows.filter((row) => row.includes("broken"))).toEqual([
-      `some/broken.png${",".repeat(columns.length - 1)}`,
-    ]);
+    const [broken, ...others] = rows.filter((row) => row.includes("broken"));
+    expect(others).toEqual([]);
+    expect(broken).toMatch(
+      /^some\/broken\.png,{11}"?holds nothing to predict on \(face: cannot be decoded/,
+    );
     expect(rows.filter((row) => !row.includes("broken"))).toEqual(
       predictions.map((prediction) =>
         [
@@ -189,6 +197,7 @@ describe("predict on a folder", () => {
           ...CLASSES.map((name) => prediction.emotion_probs![name]),
           prediction.anomaly_score,
           Number(prediction.anomaly_flag),
+          "",
         ].join(","),
       ),
     );

@@ -172,7 +172,8 @@ describe("the schema", () => {
     await predict("--image", FACE, "--audio", CLIP, "--top", "2", ...BOTH);
     await predict("--audio", CLIP, "--isolation", DETECTOR);
     writeFileSync(join(folder(), "audio/broken.wav"), "no sound");
-    const { failed } = await predict<Predictions>("--audio_dir", "audio", "--window", "1", ...BOTH);
+    const args = ["--audio_dir", "audio", "--window", "1", "--quiet", ...BOTH];
+    const { failed } = await predict<Predictions>(...args);
     expect(failed).toHaveLength(1);
   });
 

@@ -40,7 +40,12 @@ export function analyzeRoute(
     const visit = await takeIn(service, request, FILES);
     try {
       const { ids, type, file } = formOf(visit.received);
-      const result = await predictOn(service, { [type]: file }, {}, { signal: untilLeft(reply) });
+      const result = await predictOn(
+        service.lanes.now,
+        { [type]: file },
+        {},
+        { signal: untilLeft(reply) },
+      );
       const answer = { ...ids, result };
       if (backend === undefined) return answer;
       const forwarded = await forward(backend, answer);

@@ -4,7 +4,7 @@ import type { Writable } from "node:stream";
 import fastify, { type FastifyInstance, LogController } from "fastify";
 import { analyzeRoute } from "./analyzeRoute.ts";
 import { useErrors } from "./httpErrors.ts";
-import { HEAD_SECONDS, UPLOAD_SECONDS } from "./limits.ts";
+import { MOST_CONNECTIONS, PATIENCE, type Patience } from "./limits.ts";
 import { createJobs } from "./jobs.ts";
 import { jobsRoute } from "./jobsRoute.ts";
 import { useMetrics } from "./metrics.ts";
@@ -31,24 +31,27 @@ export interface AppOptions extends SecurityOptions {
   readonly backend: URL | undefined;
   /** The built page; where it is not there, the service says how it is built. */
   readonly pageFolder: string;
+  /** For a test. */
+  readonly patience?: Patience;
   /** Takes the log, a JSON line each; undefined for none. */
   readonly log: Pick<Writable, "write"> | undefined;
 }
 
 /** The service as a value: it listens to no port, and tests inject requests. */
 export async function createApp(options: AppOptions): Promise<FastifyInstance> {
-  const { service, log } = options;
+  const { service, log, patience = PATIENCE } = options;
   const app = fastify({
     logger: log === undefined ? false : { level: "info", stream: log },
     logController: new LogController({ disableRequestLogging: true }),
     genReqId: ({ headers }) => requestId(headers["x-request-id"]),
     bodyLimit: service.limits.bodyBytes,
-    requestTimeout: UPLOAD_SECONDS * 1000,
-    http: { headersTimeout: HEAD_SECONDS * 1000, connectionsCheckingInterval: 5000 },
+    requestTimeout: patience.requestMs,
+    http: { headersTimeout: patience.headMs, connectionsCheckingInterval: patience.headMs / 3 },
     forceCloseConnections: "idle",
     // What is not in a schema is refused, not dropped.
     ajv: { customOptions: { removeAdditional: false, coerceTypes: true, allowUnionTypes: true } },
   });
+  app.server.maxConnections = MOST_CONNECTIONS;
   // The schemas of answers describe them; tests hold the answers to them.
   app.setSerializerCompiler(() => (data) => JSON.stringify(data));
   app.addHook("onRequest", async (request, reply) => {
@@ -58,8 +61,8 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   useLog(app);
   await useSecurity(app, options);
   await useUploads(app, service.limits.bodyBytes);
-  await useMetrics(app, service);
   await useOpenApi(app, options.version);
+  await useMetrics(app, service);
   await app.register(async (scope) => {
     modelsRoute(scope, service, options.version);
     predictRoute(scope, service);

@@ -19,6 +19,11 @@ export function httpError(
   return Object.assign(new Error(message), { statusCode, code, ...more });
 }
 
+/** Nobody is there to hear it but a job's listeners. */
+export function cancelled(): HttpError {
+  return httpError(499, "E_CANCELLED", "the client has left, or cancelled");
+}
+
 /** The statuses of what predicting may fail with; the rest are faults of the service. */
 const STATUSES: Readonly<Record<string, number>> = {
   E_INPUT_BROKEN: 422,
@@ -78,8 +83,6 @@ function answerError(error: unknown, request: FastifyRequest, reply: FastifyRepl
   if (statusCode >= 500 && statusCode !== 503) request.log.error({ err: error }, "failed");
   if (statusCode === 503)
     void reply.header("retry-after", (error as HttpError).retryAfter ?? RETRY_AFTER);
-  // What is left of a body that was refused is not waited for.
-  if (!request.raw.complete) void reply.header("connection", "close");
   const { missing } = error as HttpError;
   return reply
     .code(statusCode)

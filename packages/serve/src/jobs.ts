@@ -78,7 +78,7 @@ async function work(
   const onProgress = (done: number, total: number | null): void =>
     tell({ status: "running", progress: { done, total, unit: "seconds" } });
   try {
-    const result = await predictOn(service, received.files, wishes, {
+    const result = await predictOn(service.lanes.later, received.files, wishes, {
       signal,
       onPosition: (position) => tell({ status: "queued", position }),
       onStart: () => onProgress(0, null),

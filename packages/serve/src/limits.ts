@@ -13,17 +13,23 @@ export interface Limits {
 }
 
 export const DEFAULT_LIMITS: Limits = {
-  bodyBytes: 200 * 2 ** 20,
+  bodyBytes: 100 * 2 ** 20,
   mediaSeconds: 1800,
   pixels: 50_000_000,
-  queue: 64,
+  queue: 32,
   timeoutSeconds: 120,
 };
 
-/** Of an upload: time for all of it to arrive. */
-export const UPLOAD_SECONDS = 120;
-/** Of a request's head: time for all of it to arrive. */
-export const HEAD_SECONDS = 15;
+/** In which a client must have sent what it has to send, milliseconds. */
+export interface Patience {
+  /** The head of a request. */
+  readonly headMs: number;
+  /** All of it. */
+  readonly requestMs: number;
+}
+export const PATIENCE: Patience = { headMs: 15_000, requestMs: 120_000 };
+/** More than these are not talked to at once. */
+export const MOST_CONNECTIONS = 1000;
 /** Of a form. */
 export const FORM_LIMITS = {
   files: 2,

@@ -1,5 +1,5 @@
 import type { FastifyInstance } from "fastify";
-import type { Service } from "./service.ts";
+import type { Lane, Service } from "./service.ts";
 
 /** From the fast answers of pictures to those of long videos, seconds. */
 const BUCKETS = [0.005, 0.01, 0.02, 0.04, 0.06, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120];
@@ -24,33 +24,32 @@ export async function useMetrics(app: FastifyInstance, service: Service): Promis
     buckets: BUCKETS,
     registers,
   });
-  const gauges: readonly [name: string, help: string, value: () => number][] = [
-    [
-      "emotion_service_waiting",
-      "Inputs that wait for their turn",
-      () => service.queue.lengths().waiting,
-    ],
-    ["emotion_service_running", "Inputs that are worked on", () => service.queue.lengths().running],
-    [
-      "emotion_service_visitors",
-      "Requests with a body that are not answered yet",
-      () => service.visitors,
-    ],
-    [
-      "emotion_service_predictor_restarts",
-      "How often the process that predicts was started anew",
-      () => service.predictor.restarts(),
-    ],
-  ];
-  for (const [name, help, value] of gauges)
+  const { lanes } = service;
+  const gauge = (name: string, help: string, valueOf: (lane: Lane) => number): object =>
     new Gauge({
       name,
       help,
+      labelNames: ["lane"],
       registers,
       collect() {
-        this.set(value());
+        for (const [lane, it] of Object.entries(lanes)) this.set({ lane }, valueOf(it));
       },
     });
+  gauge(
+    "emotion_service_waiting",
+    "Inputs that wait for their turn",
+    ({ queue }) => queue.lengths().waiting,
+  );
+  gauge(
+    "emotion_service_running",
+    "Inputs that are worked on",
+    ({ queue }) => queue.lengths().running,
+  );
+  gauge(
+    "emotion_service_predictor_restarts",
+    "How often the process that predicts was started anew",
+    ({ predictor }) => predictor.restarts(),
+  );
   app.addHook("onResponse", async ({ method, routeOptions }, reply) => {
     const route = routeOptions.url ?? "none";
     requests.inc({ method, route, status: reply.statusCode });

@@ -8,7 +8,7 @@ import type { Service } from "./service.ts";
 
 /** `GET /health`, `GET /models`, `GET /cards/:name`: what is here. */
 export function modelsRoute(app: FastifyInstance, service: Service, version: string): void {
-  const { classifier, detector } = service.predictor.about;
+  const { classifier, detector } = service.about;
   const models = { classifier: classifier?.name ?? null, detector: detector?.name ?? null };
   const health = {
     summary: "Whether the service runs",
@@ -24,7 +24,7 @@ export function modelsRoute(app: FastifyInstance, service: Service, version: str
   };
   const { limits } = service;
   app.get("/models", { schema: described }, async () => ({
-    ...service.predictor.about,
+    ...service.about,
     limits: {
       body_bytes: limits.bodyBytes,
       media_seconds: limits.mediaSeconds,

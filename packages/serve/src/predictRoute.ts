@@ -19,7 +19,7 @@ export function predictRoute(app: FastifyInstance, service: Service): void {
       const { files, fields } = visit.received;
       const wishes = wishesOf(request, fields);
       requireFitting(files, wishes);
-      return await predictOn(service, files, wishes, { signal: untilLeft(reply) });
+      return await predictOn(service.lanes.now, files, wishes, { signal: untilLeft(reply) });
     } finally {
       await visit.leave();
     }

@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { UserError } from "@emotion-service/core/errors";
-import { errorOfFailure, httpError } from "./httpErrors.ts";
+import { cancelled, errorOfFailure, httpError } from "./httpErrors.ts";
 import type { Limits } from "./limits.ts";
 import type { About, Answer, Failure, Job, ModelChoice, Order, Word } from "./protocol.ts";
 
@@ -13,9 +13,14 @@ export interface RunOptions {
 
 /** What predicts, in a process of its own. */
 export interface PredictorProcess {
-  readonly about: About;
   /**
-   * Predicts on one input; not while another one runs.
+   * Starts the process, unless it runs.
+   * @returns what its models are
+   * @throws UserError when they cannot be loaded
+   */
+  open(): Promise<About>;
+  /**
+   * Predicts on one input, not while another one is predicted on; opens the process where it does not run.
    * @throws HttpError
    */
   run(job: Job, options: RunOptions): Promise<Answer>;
@@ -36,31 +41,28 @@ export interface PredictorProcessOptions {
 const END_WITHIN_MS = 3000;
 
 /**
- * Starts a process that holds the models. It is alone in its process group with the programs that it starts, so that all of them end
+ * A process that holds the models. It is alone in its process group with the programs that it starts, so that all of them end
  * together: when a job does not end in time, and when the process dies, which costs the job that ran and no more.
- * @throws UserError when the models cannot be loaded
  */
-export async function startPredictor(options: PredictorProcessOptions): Promise<PredictorProcess> {
-  let child = await openChild(options);
-  let restarts = 0;
+export function createPredictor(options: PredictorProcessOptions): PredictorProcess {
+  let child: Child | undefined;
+  let starts = 0;
   let isClosed = false;
-  const { about } = child;
-  const restart = async (): Promise<void> => {
-    restarts += 1;
+  const open = async (): Promise<Child> => {
+    if (isClosed) throw httpError(503, "E_DRAINING", "the service is ending");
+    if (child !== undefined && !child.isGone()) return child;
+    starts += 1;
     child = await openChild(options);
+    if (isClosed) await child.end();
+    return child;
   };
   return {
-    about,
-    run: async (job, run) => {
-      if (isClosed) throw httpError(503, "E_DRAINING", "the service is ending");
-      if (child.isGone()) await restart();
-      return runJob(child, job, run, options.limits.timeoutSeconds);
-    },
-    restarts: () => restarts,
+    open: async () => (await open()).about,
+    run: async (job, run) => runJob(await open(), job, run, options.limits.timeoutSeconds),
+    restarts: () => Math.max(0, starts - 1),
     close: async () => {
-      if (isClosed) return;
       isClosed = true;
-      await child.end();
+      await child?.end();
     },
   };
 }
@@ -162,6 +164,7 @@ async function runJob(
     for (;;) {
       const word = await child.next();
       if (word.kind === "answer") return word.answer;
+      if (word.kind === "error" && signal?.aborted === true) throw cancelled();
       if (word.kind === "error") throw errorOfFailure(timedOut ? TIMED_OUT : word.failure);
       if (word.kind === "progress") onProgress?.(word.done, word.total);
     }

@@ -1,7 +1,6 @@
 import { UserError, causeOf } from "@emotion-service/core/errors";
 import { type Predictor, openPredictor } from "@emotion-service/core/predict/predictor";
 import { aboutModels } from "./aboutModels.ts";
-import { refuseLargePicture } from "./pictures.ts";
 import type { Answer, Failure, Job, Order, Word } from "./protocol.ts";
 import { createView } from "./view.ts";
 import { warmUp } from "./warmUp.ts";
@@ -9,7 +8,6 @@ import { warmUp } from "./warmUp.ts";
 /** The process that holds the models: it predicts on one input at a time, and ends with the process that started it. */
 
 let predictor: Predictor | undefined;
-let pixels = Infinity;
 let running: AbortController | undefined;
 
 const tell = (word: Word): void => void process.send?.(word);
@@ -27,8 +25,7 @@ async function obey(order: Exclude<Order, { kind: "abort" }>): Promise<Word> {
   if (order.kind === "predict") return { kind: "answer", answer: await predict(order.job) };
   const { models, limits } = order;
   const onNotice = (line: string): void => tell({ kind: "notice", line });
-  pixels = limits.pixels;
-  const inputLimits = { seconds: limits.mediaSeconds, pixels };
+  const inputLimits = { seconds: limits.mediaSeconds, pixels: limits.pixels };
   const options = { ...models, env: process.env, limits: inputLimits, onNotice };
   predictor = await openPredictor(options, ["image", "audio"]);
   await warmUp(predictor);
@@ -38,7 +35,6 @@ async function obey(order: Exclude<Order, { kind: "abort" }>): Promise<Word> {
 async function predict({ input, look, view: isWanted }: Job): Promise<Answer> {
   if (predictor === undefined) throw new Error("the models are not open");
   running = new AbortController();
-  if (input.image !== undefined) await refuseLargePicture(input.image, pixels);
   const view = isWanted ? createView() : undefined;
   const result = await predictor.predict(input, {
     fps: look.fps,

@@ -1,4 +1,4 @@
-import { httpError } from "./httpErrors.ts";
+import { cancelled } from "./httpErrors.ts";
 
 /** Something that waits for its turn. */
 interface Waiting {
@@ -13,22 +13,19 @@ export interface TurnOptions {
   readonly onPosition?: ((position: number) => void) | undefined;
 }
 
-/** Work in the order in which it came, so many at once. */
+/** Works one after another, in the order in which they came. */
 export type Queue = ReturnType<typeof createQueue>;
 
-/**
- * @param atOnce how many works run at the same time
- */
-export function createQueue(atOnce: number) {
+export function createQueue() {
   const waiting: Waiting[] = [];
-  let running = 0;
+  let isRunning = false;
   const tellPositions = (): void =>
     waiting.forEach(({ onPosition }, before) => onPosition?.(before));
   const startNext = (): void => {
-    if (running >= atOnce) return;
+    if (isRunning) return;
     const next = waiting.shift();
     if (next === undefined) return;
-    running += 1;
+    isRunning = true;
     next.start();
     tellPositions();
   };
@@ -61,15 +58,11 @@ export function createQueue(atOnce: number) {
       try {
         return await work();
       } finally {
-        running -= 1;
+        isRunning = false;
         startNext();
       }
     },
     /** How many wait, and how many run. */
-    lengths: () => ({ waiting: waiting.length, running }),
+    lengths: () => ({ waiting: waiting.length, running: isRunning ? 1 : 0 }),
   };
-}
-
-function cancelled(): Error {
-  return httpError(499, "E_CANCELLED", "the client has left, or cancelled");
 }

@@ -4,9 +4,10 @@ import type { Writable } from "node:stream";
 import { UserError } from "@emotion-service/core/errors";
 import { createApp } from "./app.ts";
 import type { Limits } from "./limits.ts";
-import { startPredictor } from "./predictorProcess.ts";
+import { createPredictor } from "./predictorProcess.ts";
 import type { ModelChoice } from "./protocol.ts";
-import { createService } from "./service.ts";
+import { createQueue } from "./queue.ts";
+import type { Service } from "./service.ts";
 import { openTemporaryFolder } from "./temporaryFolder.ts";
 
 export interface ServeOptions {
@@ -38,9 +39,24 @@ export async function serve(options: ServeOptions): Promise<void> {
   const backend = backendOf(options.backendUrl);
   const folder = openTemporaryFolder();
   process.once("exit", folder.remove);
-  const predictor = await startPredictor({ models, limits, onNotice });
+  const predictors = {
+    now: createPredictor({ models, limits, onNotice }),
+    later: createPredictor({ models, limits, onNotice: () => {} }),
+  };
   try {
-    const service = createService(predictor, limits, folder.path);
+    const about = await predictors.now.open();
+    const lanes = {
+      now: { predictor: predictors.now, queue: createQueue() },
+      later: { predictor: predictors.later, queue: createQueue() },
+    };
+    const service: Service = {
+      about,
+      limits,
+      lanes,
+      folder: folder.path,
+      visitors: 0,
+      isDraining: false,
+    };
     const app = await createApp({
       ...options,
       service,
@@ -64,7 +80,7 @@ export async function serve(options: ServeOptions): Promise<void> {
       app.server.closeAllConnections();
     }
   } finally {
-    await predictor.close();
+    await Promise.all([predictors.now.close(), predictors.later.close()]);
     folder.remove();
     process.off("exit", folder.remove);
   }
@@ -80,8 +96,16 @@ function isLoopback(host: string): boolean {
   return host === "localhost" || host === "::1" || /^127(\.\d+){3}$/.test(host);
 }
 
-/** @throws UserError E_FLAG where anybody of the network could ask */
+/** @throws UserError E_FLAG for a token that nobody could send, and where anybody of the network could ask */
 function requireToken(host: string, token: string | undefined): void {
+  if (token !== undefined && !/^[!-~]+$/.test(token))
+    throw new UserError(
+      "E_FLAG",
+      "the token: must be of one or more printable ASCII characters without spaces",
+      {
+        hint: "correct --token or EMOTION_SERVICE_TOKEN; without both none is needed",
+      },
+    );
   if (isLoopback(host) || token !== undefined) return;
   throw new UserError(
     "E_FLAG",

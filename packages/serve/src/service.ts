@@ -3,16 +3,17 @@ import { DEFAULT_FPS } from "@emotion-service/core/video/frames";
 import { httpError } from "./httpErrors.ts";
 import type { Limits } from "./limits.ts";
 import type { PredictorProcess, RunOptions } from "./predictorProcess.ts";
-import type { Answer, Look } from "./protocol.ts";
-import { type Queue, type TurnOptions, createQueue } from "./queue.ts";
+import type { About, Answer, Look } from "./protocol.ts";
+import type { Queue, TurnOptions } from "./queue.ts";
 import { requestFolder } from "./temporaryFolder.ts";
 import { type Received, type Upload, receive } from "./uploads.ts";
 
 /** What the routes share. */
 export interface Service {
-  readonly predictor: Pick<PredictorProcess, "about" | "run" | "restarts">;
+  readonly about: About;
   readonly limits: Limits;
-  readonly queue: Queue;
+  /** For clients that wait, and for uploads: a long video must not keep a picture waiting. */
+  readonly lanes: Readonly<Record<"now" | "later", Lane>>;
   /** A private folder for what clients send. */
   readonly folder: string;
   /** Requests with a body that are on their way, waiting or worked on. */
@@ -20,12 +21,10 @@ export interface Service {
   isDraining: boolean;
 }
 
-export function createService(
-  predictor: Service["predictor"],
-  limits: Limits,
-  folder: string,
-): Service {
-  return { predictor, limits, folder, queue: createQueue(1), visitors: 0, isDraining: false };
+/** A predictor, and what waits for it. */
+export interface Lane {
+  readonly predictor: Pick<PredictorProcess, "run" | "restarts">;
+  readonly queue: Queue;
 }
 
 /** What a client sent, until it is no longer needed. */
@@ -90,7 +89,7 @@ export function requireFitting(files: Received["files"], { window, step }: Wishe
 
 /** Predicts on what a client sent, when its turn has come; files are called as the client calls them. @throws HttpError */
 export async function predictOn(
-  service: Service,
+  { predictor, queue }: Lane,
   files: Received["files"],
   { view = false, fps = DEFAULT_FPS, ...look }: Wishes,
   options: TurnOptions & RunOptions & { readonly onStart?: () => void } = {},
@@ -98,9 +97,9 @@ export async function predictOn(
   const input = Object.fromEntries(Object.entries(files).map(([kind, { path }]) => [kind, path]));
   const job = { input, look: { ...look, fps }, view };
   try {
-    const { view: seen, ...told } = await service.queue.run(() => {
+    const { view: seen, ...told } = await queue.run(() => {
       options.onStart?.();
-      return service.predictor.run(job, options);
+      return predictor.run(job, options);
     }, options);
     return { ...inClientsWords(told, files), ...(seen && { view: seen }) };
   } catch (error) {

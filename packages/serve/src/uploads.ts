@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import { basename, join } from "node:path";
 import { Transform, type Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
+import { causeOf } from "@emotion-service/core/errors";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { FORM_LIMITS } from "./limits.ts";
 import { httpError } from "./httpErrors.ts";
@@ -69,7 +70,7 @@ async function receiveForm(
 ): Promise<Received> {
   const files: Record<string, Upload> = {};
   const fields: Record<string, string> = {};
-  for await (const part of request.parts()) {
+  for await (const part of partsOf(request)) {
     const { fieldname } = part;
     if (part.type === "file") {
       if (!names.includes(fieldname) || Object.hasOwn(files, fieldname)) {
@@ -92,6 +93,20 @@ async function receiveForm(
   return { files, fields };
 }
 
+/** The parts of a form. @throws HttpError 400 where it is none, or ends too early */
+async function* partsOf(request: FastifyRequest): ReturnType<FastifyRequest["parts"]> {
+  try {
+    yield* request.parts();
+  } catch (error) {
+    const { statusCode, code } = error as { statusCode?: number; code?: string };
+    if (statusCode !== undefined || (code !== undefined && !ENDED.includes(code))) throw error;
+    throw httpError(400, "E_FORM", `the form cannot be read (${printable(causeOf(error))})`);
+  }
+}
+
+/** How a connection that ends in the middle is told. */
+const ENDED: readonly string[] = ["ERR_STREAM_PREMATURE_CLOSE", "ECONNRESET"];
+
 /** Writes a stream to a new file. */
 async function store(stream: Readable, folder: string, bodyBytes: number): Promise<string> {
   const path = join(folder, randomUUID());
@@ -99,11 +114,12 @@ async function store(stream: Readable, folder: string, bodyBytes: number): Promi
   const count = new Transform({
     transform: (chunk: Buffer, _encoding, done) => {
       bytes += chunk.length;
-      if (bytes > bodyBytes) done(tooLarge(bodyBytes));
+      if (bytes > bodyBytes) done(); // let in and dropped: a client that is cut off in the middle does not hear why
       else done(null, chunk);
     },
   });
   await pipeline(stream, count, createWriteStream(path, { flags: "wx", mode: 0o600 }));
+  if (bytes > bodyBytes) throw tooLarge(bodyBytes);
   if (bytes === 0) throw httpError(400, "E_EMPTY", "the file is empty (0 bytes)");
   return path;
 }

@@ -7,6 +7,7 @@ import {
   AUDIO_FRAMES,
   AUDIO_MASK,
   EMBEDDING_DIM,
+  LEAST_FRAMES,
   audioCnnGraph,
 } from "../model/audioCnn.ts";
 import { loadTensorFlow } from "../model/backend.ts";
@@ -16,6 +17,7 @@ import { createNetwork } from "../model/network.ts";
 import { hashOfWeights } from "../model/weightsHash.ts";
 import { type OnnxRuntime, createSession, loadOnnxRuntime } from "../onnx/session.ts";
 import type { AudioEncoder } from "./audioEncoder.ts";
+import type { LogMelConfig } from "./logMelConfig.ts";
 
 interface LoadOptions {
   /** Threads of a run: as many as the machine has cores unless said. */
@@ -30,7 +32,7 @@ type Run = (clip: Float32Array, frames: number) => Promise<Float32Array>;
 
 /**
  * Loads what train-multimodal made of log-mel clips: on ONNX Runtime, or on TensorFlow.js where that does not load. Silence around a
- * clip counts for nothing.
+ * clip counts for nothing; to embed what sounds for fewer than 16 frames throws a UserError E_INPUT_BROKEN.
  * @throws UserError when the folder is missing, damaged, or another kind of model; `flag` names where it came from
  */
 export async function loadAudioCnnEncoder(
@@ -52,10 +54,20 @@ export async function loadAudioCnnEncoder(
     config: checkpoint.features,
     embed: async (features, frames) => {
       const clip = withoutPadding(features, frames, mels);
-      return engine.run(clip, clip.length / mels);
+      const sounding = clip.length / mels;
+      if (sounding >= LEAST_FRAMES) return engine.run(clip, sounding);
+      throw tooShort(sounding, checkpoint.features);
     },
     dispose: engine.dispose,
   };
+}
+
+function tooShort(frames: number, { hop_length, sr }: LogMelConfig): UserError {
+  const seconds = (count: number): string => ((count * hop_length) / sr).toFixed(2);
+  return new UserError(
+    "E_INPUT_BROKEN",
+    `too short: it sounds for ${seconds(frames)} s, audio_cnn takes ${seconds(LEAST_FRAMES)} s at least`,
+  );
 }
 
 /** What a trained audio_cnn is, for files and models. */

@@ -1,9 +1,9 @@
-import { statSync } from "node:fs";
 import { UserError } from "../errors.ts";
+import { statOf } from "./listFiles.ts";
 
 /** The key of a file in a journal, which tells it from what it was before: its path, size and time of change. */
 export function keyOfFile(path: string): string {
-  const stat = statSync(path, { throwIfNoEntry: false });
+  const stat = statOf(path);
   return `${path} ${stat?.size} ${stat?.mtimeMs}`;
 }
 

@@ -8,6 +8,8 @@ import type { Learner } from "./trainClassifier.ts";
 
 /** Filters of each block; a block halves time and frequency. */
 const FILTERS = [16, 32, 64, 128];
+/** A shorter clip has nothing left behind the last block. */
+export const LEAST_FRAMES = 2 ** FILTERS.length;
 /** Values of a clip's embedding. */
 export const EMBEDDING_DIM = 128;
 const DROPOUT = 0.3;

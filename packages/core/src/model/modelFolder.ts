@@ -11,6 +11,8 @@ const MODEL_FORMAT_VERSION = 1;
 
 /** The file beside a checkpoint's weights. */
 export const ONNX_FILE = "model.onnx";
+/** All that a model's folder has of the model. */
+export const MODEL_FILES = ["model.json", "weights.bin", ONNX_FILE] as const;
 
 interface WeightEntry {
   readonly name: string;

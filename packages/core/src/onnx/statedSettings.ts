@@ -67,6 +67,7 @@ export function statedSettings(file: EncoderFile): StatedSettings {
         "a file that says so",
         "Gray8, Rgb8 or Bgr8",
         (text) => PIXEL_FORMATS[text.toLowerCase()],
+        isFlipped(beside) ? true : undefined,
       ),
     sampleRateHz: () =>
       read(
@@ -189,14 +190,21 @@ function readBeside(file: string): Beside {
   }
 }
 
+/** Whether the processor puts blue first; those that do so (MobileViT's) do not normalise. */
+function isFlipped(beside: Beside): boolean {
+  return beside["do_flip_channel_order"] === true;
+}
+
 /** image_mean and image_std are of levels times rescale_factor, 1 / 255 as a rule. */
 function scaleBeside(beside: Beside, which: "mean" | "std"): readonly number[] | undefined {
-  const { image_mean: hasMean, do_rescale: isRescaled = true, rescale_factor: factor = 1 / 255 } = beside; // prettier-ignore
-  if (hasMean === undefined) return undefined;
+  const { image_mean: mean, do_rescale: isRescaled = true, rescale_factor: factor = 1 / 255 } = beside; // prettier-ignore
+  const isPlain = beside["do_normalize"] === false || (mean === undefined && isFlipped(beside));
+  if (mean === undefined && !isPlain) return undefined;
   const unit = 255 * (isRescaled === true ? Number(factor) : 1);
-  const given =
-    beside["do_normalize"] === false ? { mean: 0, std: 1 }[which] : beside[`image_${which}`];
-  return (Array.isArray(given) ? given : [given]).map((value) => Number(value) / unit);
+  const given = isPlain ? { mean: 0, std: 1 }[which] : beside[`image_${which}`];
+  const values = (Array.isArray(given) ? given : [given]).map((value) => Number(value) / unit);
+  if (!isFlipped(beside) || values.every((value) => value === values[0])) return values;
+  throw new UserError("E_LAYOUT", `the ${BESIDE} beside the .onnx file: its do_flip_channel_order and an image_${which} of several numbers do not tell which of them is red's`, { hint: "give --mean and --std, red first" }); // prettier-ignore
 }
 
 /** The size of what goes in: of the crop where there is one. */

@@ -11,6 +11,7 @@ import type { EmbeddedFrame } from "../video/meanEmbedding.ts";
 import { type EncoderInfo, requireSameEncoder } from "../hdf5/encoder.ts";
 import type { RgbImage } from "../face/image.ts";
 import { causeOfRow } from "../image/pictureEncoder.ts";
+import { refuseLargePicture } from "../image/pictureLimits.ts";
 import { readAudioCheckpoint } from "../model/audioCheckpoint.ts";
 import {
   type ImageEncoder,
@@ -18,6 +19,7 @@ import {
   type SeenFace,
   THIS_INSTALL,
   loadImageEncoder,
+  orClose,
 } from "./imageEncoder.ts";
 
 /** One modality of an input: its embedding, or why there is none (a normal case). */
@@ -37,7 +39,7 @@ export interface Watch {
 export interface InputLimits {
   /** Of sound or video. */
   readonly seconds: number;
-  /** Of a frame of a video, width · height. */
+  /** Of a picture or a frame of a video, width · height. */
   readonly pixels: number;
 }
 
@@ -94,7 +96,10 @@ export function createInputEncoders(
     image: async (path, watch) => {
       if (encoders.image === undefined) return NOT_USED;
       const encoder = await imageEncoder(encoders.image);
-      return unlessBroken(() => embedImage(encoder, path, watch));
+      return unlessBroken(async () => {
+        if (options.limits !== undefined) await refuseLargePicture(path, options.limits.pixels);
+        return embedImage(encoder, path, watch);
+      });
     },
     audio: (path, watch) =>
       embedSound(async () => {
@@ -173,7 +178,9 @@ async function loadSoundEncoder(
     const options = { device: "auto", featureConfig } as const;
     const encoder = await loadOnnxSoundEncoder(file, AUDIO_WEIGHTS, options);
     const actual = `${AUDIO_WEIGHTS} ${file}`;
-    requireSameEncoder(info, encoder.info, { ...THIS_INSTALL, actual });
+    await orClose(encoder, () =>
+      requireSameEncoder(info, encoder.info, { ...THIS_INSTALL, actual }),
+    );
     return encoder;
   }
   const { audio: config } = JSON.parse(featureConfig) as { audio?: LogMelConfig };
@@ -183,7 +190,7 @@ async function loadSoundEncoder(
   const { loadAudioEncoder } = await import("../audio/audioEncoder.ts");
   const encoder = await loadAudioEncoder({ trained, config, onNotice });
   const actual = trained === undefined ? THIS_INSTALL.actual : `${trained.flag} ${trained.folder}`;
-  requireSameEncoder(info, encoder.info, { ...THIS_INSTALL, actual });
+  await orClose(encoder, () => requireSameEncoder(info, encoder.info, { ...THIS_INSTALL, actual }));
   return { ...encoder, input: { kind: "logmel", config } };
 }
 

@@ -42,6 +42,19 @@ export const WEIGHTED_ENCODERS: readonly string[] = ["resnet18", "face_cnn", "on
 /** What the messages call the two sides. */
 export const THIS_INSTALL = { expected: "the model", actual: "this installation's encoder" };
 
+/** Goes on with an encoder that is loaded; it is closed where that throws. */
+export async function orClose<T>(
+  encoder: { dispose(): Promise<void> },
+  goOn: () => T | Promise<T>,
+): Promise<T> {
+  try {
+    return await goOn();
+  } catch (error) {
+    await encoder.dispose();
+    throw error;
+  }
+}
+
 /**
  * Loads the encoder that made the embeddings which a model was trained on; undefined for one that predict does not know.
  * @throws UserError E_SETTINGS when this installation's is another: other weights, other settings
@@ -92,8 +105,10 @@ async function faceEncoder(info: EncoderInfo, options: ImageEncoderOptions): Pro
   const { readImage } = await import("../face/image.ts");
   const trained =
     info.model === "face" ? undefined : trainedOrShipped("face_cnn", options.weights, "--weights");
+  const found = describeFaceEncoder(crop, trained);
+  if (options.weights === undefined) refuseOtherFaceCnn(info, found);
   const actual = trained === undefined ? THIS_INSTALL.actual : `${trained.flag} ${trained.folder}`;
-  requireSameEncoder(info, describeFaceEncoder(crop, trained), { ...THIS_INSTALL, actual });
+  requireSameEncoder(info, found, { ...THIS_INSTALL, actual });
   const encoder = await loadFaceEncoder(crop, { trained, onNotice: options.onNotice });
   const prepare = async (image: RgbImage, rule: FaceCrop, onFace: OnFace | undefined) => {
     const [found] = await encoder.prepareAll(image, 1, rule);
@@ -111,6 +126,16 @@ async function faceEncoder(info: EncoderInfo, options: ImageEncoderOptions): Pro
   };
 }
 
+/** The face_cnn that comes along may not be the one that was trained with. */
+function refuseOtherFaceCnn({ model, weightsSha256 }: EncoderInfo, found: EncoderInfo): void {
+  if (model !== "face_cnn" || weightsSha256 === found.weightsSha256) return;
+  throw new UserError(
+    "E_SETTINGS",
+    `the model was trained on face_cnn embeddings with the weights of SHA-256 ${weightsSha256}`,
+    { hint: "name the folder that embed had as --weights with --weights" },
+  );
+}
+
 async function networkEncoder(
   info: EncoderInfo,
   options: ImageEncoderOptions,
@@ -121,8 +146,10 @@ async function networkEncoder(
   const encoder = await load(info, { ...options, faceCrop, device: "auto" });
   const { weights } = options;
   const actual = weights === undefined ? THIS_INSTALL.actual : `--weights ${weights}`;
-  requireSameEncoder(info, encoder.info, { ...THIS_INSTALL, actual });
-  const preparer = await loadPicturePreparer(encoder.input);
+  const preparer = await orClose(encoder, () => {
+    requireSameEncoder(info, encoder.info, { ...THIS_INSTALL, actual });
+    return loadPicturePreparer(encoder.input);
+  });
   const shown = async (picture: Promise<RgbImage | undefined>, onFace: OnFace | undefined) => {
     const crop = await picture;
     if (crop !== undefined) onFace?.({ crop, box: undefined, width: undefined, height: undefined });

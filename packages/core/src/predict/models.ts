@@ -1,5 +1,6 @@
 import { isSklearnFile } from "../anomaly/sklearnFiles.ts";
 import { type AnomalyModel, loadAnomalyModel, modalitiesOf } from "../anomaly/modelFile.ts";
+import { type Scorer, createScorer } from "../anomaly/scorer.ts";
 import { averageClassifiers } from "../model/averageClassifier.ts";
 import { loadAudioCnnClassifier, loadFaceCnnClassifier } from "../model/lastLayerClassifier.ts";
 import { SHIPPED, SHIPPED_AUDIO_CNN, SHIPPED_FACE_CNN } from "../model/shippedModels.ts";
@@ -23,9 +24,14 @@ import { isPythonFusion, loadSklearnDetector } from "./oldModels.ts";
 /** One row through a small network: a second thread takes longer to start than it saves. */
 const THREADS = 1;
 
+/** A forest that lies ready to score. */
+export interface Detector extends AnomalyModel {
+  readonly scorer: Scorer;
+}
+
 export interface Models {
   readonly classifier: Classifier | undefined;
-  readonly detector: AnomalyModel | undefined;
+  readonly detector: Detector | undefined;
   /** What an input of each modality must be embedded by; undefined where no model uses the modality. */
   readonly encoders: Encoders;
   /** The folder of the face_cnn or the audio_cnn that the classifier is, where it is one. */
@@ -66,7 +72,13 @@ export async function loadModels(
     // Of a classifier that does not say it, the user may have named another one than the detector's.
     requireSameEncoders(encoders, ofDetector, (modality) => `--${modality}_encoder`, actual);
     const ownWeights = typeof multimodal === "string" ? ownWeightsOf(multimodal) : {};
-    return { classifier, ownWeights, detector, encoders, notes: notesOnNamed(named) };
+    return {
+      classifier,
+      ownWeights,
+      detector: detector && { ...detector, scorer: createScorer(detector.forest) },
+      encoders,
+      notes: notesOnNamed(named),
+    };
   } catch (error) {
     await classifier?.dispose();
     throw error;

@@ -48,7 +48,8 @@ export async function predictInput(
   const { fps, window, step = window, signal, watch } = options;
   const windows = window === undefined || step === undefined ? undefined : { window, step };
   const frames = windows && createFrameWindows(windows, fps);
-  const image = await embedPart(input.image ?? input.video, (path) =>
+  const seen = input.image ?? input.video;
+  const image = await embedPart(seen, (path) =>
     input.video === undefined
       ? encoders.image(path, watch)
       : encoders.videoFaces(path, lookOf(options, frames?.add)),
@@ -57,11 +58,14 @@ export async function predictInput(
   const heard = input.audio ?? input.video;
   const audio = await embedPart(heard, (path) => encoders.audio(path, watch));
   throwIfAborted(signal);
-  if (options.tellEmpty === true ? isUnreadable([image, audio]) : isEmpty([image, audio]))
-    return {
-      ...input,
-      error: `${Object.values(input).join(", ")}: holds nothing to predict on (face: ${causeOfPart(image)}; voice: ${causeOfPart(audio)})`,
-    };
+  if (options.tellEmpty === true ? isUnreadable([image, audio]) : isEmpty([image, audio])) {
+    const causes = [
+      ...(seen === undefined ? [] : [`face: ${causeOfPart(image)}`]),
+      ...(heard === undefined ? [] : [`voice: ${causeOfPart(audio)}`]),
+    ];
+    const names = Object.values(input).join(", ");
+    return { ...input, error: `${names}: holds nothing to predict on (${causes.join("; ")})` };
+  }
   const prediction = await scoreInput(input, { image, audio }, models, options);
   if (windows === undefined || frames === undefined) return prediction;
   const sound =

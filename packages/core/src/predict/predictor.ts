@@ -54,6 +54,7 @@ export async function openPredictor(
   const dispose = async (): Promise<void> => {
     await encoders.dispose();
     await models.classifier?.dispose();
+    models.detector?.scorer.dispose();
   };
   try {
     refuseUnusedWeights(options, models);

@@ -1,12 +1,11 @@
-import { decisionFunction } from "../anomaly/forest.ts";
 import { type ModalityPart, joinModalities } from "../anomaly/modalities.ts";
 import type { EncoderInfo } from "../hdf5/encoder.ts";
 import { MODALITIES, type Modality } from "../model/fusion.ts";
 import type { BatchPart } from "../model/rowSource.ts";
 import type { Classifier } from "../onnx/loadClassifier.ts";
-import { type AnomalyModel, modalitiesOf } from "../anomaly/modelFile.ts";
+import { modalitiesOf } from "../anomaly/modelFile.ts";
 import type { Embedded } from "./embedInput.ts";
-import type { Models } from "./models.ts";
+import type { Detector, Models } from "./models.ts";
 
 /** What is to be predicted on: a video, or a picture, a clip, or both of one person. */
 export interface Input {
@@ -155,11 +154,12 @@ function oneRow({ embedding }: Embedded, { dim }: EncoderInfo): ModalityPart {
  * -decision_function: higher is stranger; a missing modality is filled with the training mean. undefined when none that the
  * detector uses is there.
  */
-function anomalyScore(parts: Parts, detector: AnomalyModel): number | undefined {
+function anomalyScore(parts: Parts, detector: Detector): number | undefined {
   const used = modalitiesOf(detector);
   if (used.every(([modality]) => parts[modality].embedding === undefined)) return undefined;
   const rows = used.map(([modality, encoder]) => oneRow(parts[modality], encoder));
-  return -(decisionFunction(detector.forest, joinModalities(rows, detector.means))[0] ?? NaN);
+  const { forest, scorer, means } = detector;
+  return -((scorer.scoreSamples(joinModalities(rows, means))[0] ?? NaN) - forest.offset);
 }
 
 function factsOf(part: Embedded): ModalityFacts {
@@ -169,7 +169,7 @@ function factsOf(part: Embedded): ModalityFacts {
 }
 
 /** A file of scikit-learn keeps no means. */
-function fillingOf({ means }: AnomalyModel): string {
+function fillingOf({ means }: Detector): string {
   return means.some((mean) => mean !== 0) ? "the training mean" : "zeros";
 }
 
@@ -177,7 +177,8 @@ function isCropped(facts: Readonly<Record<string, number>>): boolean {
   return (facts["used_seconds"] ?? 0) < (facts["duration_seconds"] ?? 0);
 }
 
-function notesOnScore(parts: Parts, detector: AnomalyModel, score: number | null): string[] {
+function notesOnScore(parts: Parts, detector: Detector, score: number | null): string[] {
+  if (MODALITIES.every((modality) => parts[modality].embedding === undefined)) return [];
   if (score === null)
     return ["the anomaly detector was trained without what this input has: no score is told"];
   return modalitiesOf(detector)
@@ -198,7 +199,8 @@ function notesOn(
     notes.push(
       `only the middle ${audio.facts["used_seconds"]} s of the ${audio.facts["duration_seconds"]?.toFixed(1)} s of sound are used, as the model was trained`,
     );
-  if (classifier !== undefined && emotion === null)
+  const hasAny = MODALITIES.some((modality) => parts[modality].embedding !== undefined);
+  if (classifier !== undefined && emotion === null && hasAny)
     notes.push("the classifier was trained without what this input has: no emotion is told");
   if (classifier?.checkpoint.matchBy === "label")
     notes.push(

@@ -57,11 +57,22 @@ describe("an .onnx file that states how its pictures are made", () => {
       [{ ...vit, do_normalize: false }, { normalisation: { mean: [0, 0, 0], std: [1, 1, 1] } }],
       [{ ...vit, do_rescale: false, image_mean: [127.5, 127.5, 127.5], image_std: [127.5, 127.5, 127.5] }, { normalisation: half }], // prettier-ignore
       [{ ...vit, size: { shortest_edge: 256 } }, { size: [224, 224] }],
+      [{ do_normalize: false, size: 96 }, { normalisation: { mean: [0, 0, 0], std: [1, 1, 1] } }],
+      [{ do_normalize: false, do_rescale: false, size: 96 }, { normalisation: { mean: [0, 0, 0], std: [1 / 255, 1 / 255, 1 / 255] } }], // prettier-ignore
+      [{ do_flip_channel_order: true, size: 96 }, { channels: "bgr", normalisation: { mean: [0, 0, 0], std: [1, 1, 1] } }], // prettier-ignore
+      [
+        { ...vit, do_flip_channel_order: true },
+        { channels: "bgr", normalisation: half },
+      ],
     ] as const) {
       beside(config);
       const { info } = await load(file);
       expect(JSON.parse(info.featureConfig)).toMatchObject(expected);
     }
+    beside({ ...vit, do_flip_channel_order: true, image_mean: [0.4, 0.5, 0.6] });
+    await expect(load(file)).rejects.toThrow(/do_flip_channel_order and an image_mean of several/);
+    const settings = { mean: [0.4, 0.5, 0.6], std: [0.5, 0.5, 0.5] };
+    await loadOnnxEncoder(file, "--model", { ...OPTIONS, settings });
     beside({ ...vit, image_std: [0, 0, 0] });
     await expect(load(file)).rejects.toThrow(
       /preprocessor_config\.json beside it has 0,0,0 for --std/,

@@ -1,5 +1,5 @@
 import { open } from "node:fs/promises";
-import { UserError, causeOf } from "@emotion-service/core/errors";
+import { UserError, causeOf } from "../errors.ts";
 
 /** How the pictures begin that are decoded; "?" stands for any byte. */
 const HEADS: readonly string[] = [

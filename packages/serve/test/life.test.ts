@@ -1,0 +1,200 @@
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, readdirSync } from "node:fs";
+import { createServer } from "node:net";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { isRunning } from "@emotion-service/core/files/processes";
+import { type Served, descendantsOf, startServe } from "../../../scripts/benchmark/startServe.ts";
+import { runCommand, temporaryFolder } from "../../../test/command.ts";
+import { ffmpeg, hasFfmpeg } from "../../../test/video.ts";
+import { formOf, speechWav } from "./service.ts";
+
+/* How the service begins, survives, and ends. */
+
+async function start(args: readonly string[] = []): Promise<Served & { temporary: string }> {
+  const temporary = temporaryFolder();
+  const service = await startServe(args, { TMPDIR: temporary });
+  onTestFinished(() => void service.stop("SIGKILL"));
+  return { ...service, temporary };
+}
+
+const folders = (temporary: string): string[] =>
+  readdirSync(temporary).filter((name) => name.startsWith("emotion-service"));
+
+/** Names of the programs that a service runs. */
+const programs = (pid: number): string[] =>
+  descendantsOf(pid)
+    .map((id) => readName(id))
+    .filter((name) => name !== "");
+
+/** "" of one that has ended. */
+function readName(pid: number): string {
+  const path = `/proc/${pid}/comm`;
+  return isRunning(pid) && existsSync(path) ? readFileSync(path, "utf8").trim() : "";
+}
+
+const send = (
+  url: string,
+  path: string,
+  file: Uint8Array,
+  field = "audio",
+  init: RequestInit = {},
+) => fetch(`${url}${path}`, { method: "POST", body: formOf({ [field]: [file, "x"] }), ...init });
+
+/** A video that takes long to look at, and makes ffmpeg busy. */
+function longVideo(): Buffer {
+  const folder = temporaryFolder();
+  ffmpeg(
+    folder,
+    "lavfi:testsrc2=s=1280x720:r=30",
+    "-t",
+    "60",
+    "-c:v",
+    "mpeg4",
+    "-q:v",
+    "3",
+    "long.mp4",
+  );
+  return readFileSync(join(folder, "long.mp4"));
+}
+
+describe("flags", () => {
+  test.each([
+    [["--host", "0.0.0.0"], {}, 2, /others could reach the service, and no token is set/],
+    [["--host", "::"], {}, 2, /no token is set/],
+    [["--port", "70000"], {}, 2, /from 0 to 65535/],
+    [["--max_body", "0"], {}, 2, /at least|from 0.01/],
+    [["--multimodal", "nothing"], {}, 1, /nothing/],
+    [["--host", "192.0.2.1", "--token", "x"], {}, 1, /this machine has no such address/],
+    [[], { BACKEND_URL: "file:///etc" }, 2, /must be an http or https URL/],
+    [["--token", ""], {}, 2, /the token: must be/],
+    [[], { EMOTION_SERVICE_TOKEN: "two words" }, 2, /the token: must be/],
+  ])("%j %j: exit %i", async (args, env, status, message) => {
+    const temporary = temporaryFolder();
+    const result = await runCommand("serve", args, {
+      env: { ...env, TMPDIR: temporary } as Record<string, string>,
+    });
+    expect(result.stderr).toMatch(message);
+    expect(result.stderr).not.toMatch(/\n\s+at /);
+    expect(result.exitCode).toBe(status);
+    expect(folders(temporary)).toEqual([]);
+  });
+
+  test("a port that is taken is told", async () => {
+    const server = createServer();
+    await new Promise<void>((settle) => server.listen(0, "127.0.0.1", settle));
+    onTestFinished(() => void server.close());
+    const { port } = server.address() as AddressInfo;
+    const { exitCode, stderr } = await runCommand("serve", ["--port", String(port)]);
+    expect(stderr).toContain(`127.0.0.1:${port}: something else listens there`);
+    expect(exitCode).toBe(1);
+  });
+
+  test("a token from the environment is asked for, and not handed on to other programs", async () => {
+    const service = await startServe(["--quiet"], { EMOTION_SERVICE_TOKEN: "hidden" });
+    onTestFinished(() => void service.stop());
+    expect((await fetch(`${service.url}/models`)).status).toBe(401);
+    expect(
+      (await fetch(`${service.url}/models`, { headers: { authorization: "Bearer hidden" } }))
+        .status,
+    ).toBe(200);
+    for (const pid of descendantsOf(service.pid))
+      expect(readFileSync(`/proc/${pid}/environ`, "latin1")).not.toContain("hidden");
+  });
+});
+
+test("private files: nobody else may look into the folder", async () => {
+  const { temporary } = await start(["--quiet"]);
+  const [name = ""] = folders(temporary);
+  expect(
+    spawnSync("stat", ["-c", "%a", join(temporary, name)], { encoding: "utf8" }).stdout.trim(),
+  ).toBe("700");
+});
+
+describe("the end", () => {
+  test.each([
+    ["SIGTERM", 0],
+    ["SIGINT", 130],
+  ] as const)("%s: what runs is finished, exit %i, nothing is left", async (signal, status) => {
+    const service = await start();
+    const asked = [1, 2, 3, 4].map(() => send(service.url, "/predict", speechWav()));
+    await expect
+      .poll(() => readdirSync(join(service.temporary, folders(service.temporary)[0] ?? "")).length)
+      .toBeGreaterThan(0);
+    const predictors = descendantsOf(service.pid);
+    expect(await service.stop(signal)).toBe(status);
+    for (const answer of await Promise.allSettled(asked))
+      if (answer.status === "fulfilled") expect([200, 503]).toContain(answer.value.status);
+    expect(folders(service.temporary)).toEqual([]);
+    for (const pid of predictors) expect(readName(pid)).toBe("");
+  });
+
+  test("kill -9 takes the predictor along; the next start sweeps the files, and leaves those of others", async () => {
+    const service = await start();
+    const predictors = descendantsOf(service.pid);
+    const [left = ""] = folders(service.temporary);
+    await service.stop("SIGKILL");
+    expect(folders(service.temporary)).toEqual([left]);
+    await expect.poll(() => predictors.map(readName).join("")).toBe("");
+    const running = join(service.temporary, `emotion-service-serve-${process.pid}--x`); // its start is another's: swept as well
+    const foreign = join(service.temporary, "emotion-service-other");
+    mkdirSync(running);
+    mkdirSync(foreign);
+    const next = await startServe(["--quiet"], { TMPDIR: service.temporary });
+    onTestFinished(() => void next.stop());
+    expect(existsSync(join(service.temporary, left))).toBe(false);
+    expect(existsSync(foreign)).toBe(true);
+    const second = await startServe(["--quiet"], { TMPDIR: service.temporary });
+    onTestFinished(() => void second.stop());
+    expect((await send(next.url, "/predict", speechWav())).status).toBe(200); // its folder is still there
+  });
+});
+
+describe.runIf(hasFfmpeg())("work that nobody waits for", () => {
+  test("a client that leaves takes ffmpeg along; so does a cancelled upload", async () => {
+    const service = await start(["--quiet"]);
+    const video = longVideo();
+    const controller = new AbortController();
+    const asked = send(service.url, "/predict?fps=60", video, "video", {
+      signal: controller.signal,
+    });
+    await expect.poll(() => programs(service.pid), { timeout: 20_000 }).toContain("ffmpeg");
+    controller.abort();
+    await expect(asked).rejects.toThrow();
+    await expect.poll(() => programs(service.pid), { timeout: 10_000 }).not.toContain("ffmpeg");
+    const { url } = (await (await send(service.url, "/upload?fps=60", video, "video")).json()) as {
+      url: string;
+    };
+    await expect.poll(() => programs(service.pid), { timeout: 20_000 }).toContain("ffmpeg");
+    expect((await send(service.url, "/predict", speechWav())).status).toBe(200); // an upload keeps nobody waiting
+    await fetch(`${service.url}${url}`, { method: "DELETE" });
+    await expect.poll(() => programs(service.pid), { timeout: 10_000 }).not.toContain("ffmpeg");
+    expect(await (await fetch(`${service.url}${url}`)).json()).toMatchObject({
+      status: "cancelled",
+      error: { code: "E_CANCELLED" },
+    });
+  });
+
+  test("too long a work is ended", async () => {
+    const service = await start(["--quiet", "--timeout", "1"]);
+    const response = await send(service.url, "/predict?fps=60", longVideo(), "video");
+    expect(response.status).toBe(503);
+    expect(await response.json()).toMatchObject({ error: { code: "E_TIMEOUT" } });
+    await expect.poll(() => programs(service.pid), { timeout: 10_000 }).not.toContain("ffmpeg");
+    expect((await send(service.url, "/predict", speechWav())).status).toBe(200);
+  });
+
+  test("a predictor that dies costs the work that ran; ffmpeg dies with it", async () => {
+    const service = await start(["--quiet"]);
+    const asked = send(service.url, "/predict?fps=60", longVideo(), "video");
+    await expect.poll(() => programs(service.pid), { timeout: 20_000 }).toContain("ffmpeg");
+    const others = descendantsOf(service.pid);
+    process.kill(others[0] ?? 0, "SIGSEGV");
+    const response = await asked;
+    expect(response.status).toBe(500);
+    expect(await response.json()).toMatchObject({ error: { code: "E_CRASHED" } });
+    await expect.poll(() => others.map(readName).join("")).toBe("");
+    expect((await send(service.url, "/predict", speechWav())).status).toBe(200);
+  });
+});
