@@ -43,6 +43,9 @@ async function verify() {
   const onnx = await step("onnx", () => findOnnx(python.interpreter));
   if (onnx.cause !== undefined)
     console.log(`SKIPPED: ONNX check (no Python with onnx and onnxruntime: ${onnx.cause})`);
+  const chromium = await step("chromium", findChromium);
+  if (chromium.cause !== undefined)
+    console.log(`SKIPPED: tests of the page (no Chromium: ${chromium.cause})`);
   const tests = await runTests("tests", python.interpreter, ["--exclude", NATIVE_TESTS]);
   const native = await testNative(python.interpreter);
   const passed = checks.filter(({ ok }) => ok).length;
@@ -146,6 +149,32 @@ async function findOnnx(interpreter) {
           [ours, check, 30_000],
         ])
       : lastLine(found, interpreter);
+  return answer(cause === undefined ? { word: "installed" } : { word: "none", cause });
+}
+
+/** What distributions call it. */
+const CHROMIUM_NAMES = ["chromium", "chromium-browser", "google-chrome"];
+/** A mirror that does not answer is left soon; what is being installed is given its time. */
+const APT = ["-qq", "-o", "Acquire::Retries=1", "-o", "Acquire::http::Timeout=10"];
+
+/**
+ * Looks for a Chromium to test the page in: the one named in CHROMIUM_PATH, one on PATH, else, as root on Debian (most
+ * containers), installs it. Optional too.
+ */
+async function findChromium() {
+  const answer = createAnswer();
+  const named = process.env.CHROMIUM_PATH;
+  for (const name of named ? [named] : CHROMIUM_NAMES)
+    if ((await run(name, ["--version"], { timeoutMs: 30_000 })).ok)
+      return answer({ word: "found" });
+  if (named) return answer({ word: "none", cause: `CHROMIUM_PATH, ${named}, does not run` });
+  if (process.getuid?.() !== 0 || !existsSync("/etc/debian_version"))
+    return answer({ word: "none", cause: "install it, or name it in CHROMIUM_PATH" });
+  const cause = await firstFailure([
+    ["apt-get", ["update", ...APT], 60_000],
+    ["apt-get", ["install", "-y", "--no-install-recommends", ...APT, "chromium"], 300_000],
+    ["chromium", ["--version"], 30_000],
+  ]);
   return answer(cause === undefined ? { word: "installed" } : { word: "none", cause });
 }
 

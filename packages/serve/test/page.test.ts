@@ -14,7 +14,7 @@ import {
   expectAccessible,
   launch,
   openPage,
-  seen,
+  expectSeen,
   startServer,
 } from "./pageBrowser.ts";
 
@@ -49,7 +49,7 @@ describe.skipIf(cannotRun)("the page in Chromium", () => {
   it("tells of a picture: probabilities that sum to 1, the face that the model saw and where", async () => {
     const page = await open();
     await analyse(page, file("room.jpg"));
-    await seen(page, "A face was found.").waitFor();
+    await expectSeen(page, "A face was found.");
     const numbers = await page.locator(".bars .number").allInnerTexts();
     expect(numbers).toHaveLength(7);
     expect(numbers.reduce((sum, text) => sum + Number.parseFloat(text), 0)).toBeCloseTo(100, 0);
@@ -72,7 +72,7 @@ describe.skipIf(cannotRun)("the page in Chromium", () => {
   it("tells of a sound: its waveform, and the spectrogram with frequencies", async () => {
     const page = await open();
     await analyse(page, file("speech.wav"));
-    await seen(page, "Sound was found").waitFor();
+    await expectSeen(page, "Sound was found");
     expect(await coloursOf(page, "Waveform")).toBeGreaterThan(2);
     expect(await coloursOf(page, "Spectrogram")).toBeGreaterThan(50);
     expect(
@@ -84,18 +84,18 @@ describe.skipIf(cannotRun)("the page in Chromium", () => {
   it("takes a picture and a sound for one person", async () => {
     const page = await open();
     await analyse(page, file("room.jpg"), file("speech.wav"));
-    await seen(page, "A face was found.").waitFor();
-    await seen(page, "Sound was found").waitFor();
+    await expectSeen(page, "A face was found.");
+    await expectSeen(page, "Sound was found");
   });
 
   it("says plainly that there is no face and no voice, and why", async () => {
     const page = await open();
     await analyse(page, file("grey.png"));
-    await seen(page, "No emotion told").waitFor();
+    await expectSeen(page, "No emotion told");
     expect(await page.getByLabel("What was found").innerText()).toBe("No face. No face found.");
     await page.reload();
     await analyse(page, file("silence.wav"));
-    await seen(page, "No voice. The sound is silent").waitFor();
+    await expectSeen(page, "No voice. The sound is silent");
     await expectAccessible(page);
   });
 
@@ -154,15 +154,15 @@ describe.skipIf(cannotRun)("the page in Chromium", () => {
       route.fulfill({ json: { ...answer, ...scored, timeline } }),
     );
     await page.reload();
-    await seen(page, "Nothing was analysed yet.").waitFor();
+    await expectSeen(page, "Nothing was analysed yet.");
     await page.getByText("Models: face_cnn + audio_cnn, forest.json").waitFor();
     await analyse(page, file("talk.mp4"));
-    await seen(page, "Anomaly score +0.031: unlike what the detector was trained on").waitFor();
+    await expectSeen(page, "Anomaly score +0.031: unlike what the detector was trained on");
     await page.getByRole("slider").press("ArrowRight");
     expect(await page.locator(".timeline-now").innerText()).toContain(
       "unlike the training data (+0.031)",
     );
-    await seen(page, "▲ unlike the training data").waitFor();
+    await expectSeen(page, "▲ unlike the training data");
     await expectAccessible(page);
   });
 
@@ -173,7 +173,7 @@ describe.skipIf(cannotRun)("the page in Chromium", () => {
     await page.locator("progress[value]").waitFor();
     await expectAccessible(page);
     await page.getByRole("button", { name: "Cancel" }).click();
-    await seen(page, "Nothing was analysed yet.").waitFor();
+    await expectSeen(page, "Nothing was analysed yet.");
     const answer = await deleted;
     expect(answer.status()).toBe(200);
     const status = async (): Promise<unknown> => {

@@ -2,7 +2,7 @@ import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { type Browser, type Locator, type Page, chromium } from "playwright-core";
+import { type Browser, type Page, chromium } from "playwright-core";
 import { expect, onTestFinished } from "vitest";
 import { scriptOf } from "../../../test/command.ts";
 
@@ -80,12 +80,13 @@ export async function expectAccessible(page: Page): Promise<void> {
       const { violations } = await axe.run();
       return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`);
     });
-    expect(found, colorScheme).toEqual([]);
+    expect({ colorScheme, found }).toEqual({ colorScheme, found: [] });
   }
   const size = page.viewportSize() ?? { width: 1280, height: 720 };
   await page.setViewportSize({ width: 360, height: 740 });
-  const beyond = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-  expect(beyond, "pixels beyond a phone's width").toBe(0);
+  const beyond = // pixels
+    await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+  expect(beyond).toBe(0);
   await page.setViewportSize(size);
 }
 
@@ -95,9 +96,9 @@ export async function analyse(page: Page, ...paths: readonly string[]): Promise<
   await page.keyboard.press("Enter");
 }
 
-/** What says that on the page, beside what a screen reader is told. */
-export function seen(page: Page, text: string | RegExp): Locator {
-  return page.locator(".card").getByText(text);
+/** That it comes to be read on the page, beside what a screen reader is told. */
+export async function expectSeen(page: Page, text: string | RegExp): Promise<void> {
+  await page.locator(".card").getByText(text).waitFor();
 }
 
 /** The number of colours on a canvas: a blank one has one. */

@@ -5,7 +5,14 @@ import type { Browser, Page, Route } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { findChromium } from "../../../test/chromium.ts";
 import { drawRoom } from "../../../test/video.ts";
-import { analyse, expectAccessible, launch, openPage, seen, startServer } from "./pageBrowser.ts";
+import {
+  analyse,
+  expectAccessible,
+  launch,
+  openPage,
+  expectSeen,
+  startServer,
+} from "./pageBrowser.ts";
 
 const chromium = findChromium();
 
@@ -49,11 +56,11 @@ describe.skipIf(chromium === undefined)("what goes wrong, and recording, in Chro
     };
     await page.route("**/predict?*", (route) => fail(route, 413, error));
     await analyse(page, picture);
-    await seen(page, "The file is too large").waitFor();
-    await seen(page, "Make it smaller.").waitFor();
+    await expectSeen(page, "The file is too large");
+    await expectSeen(page, "Make it smaller.");
     await page.unroute("**/predict?*");
     await page.getByRole("button", { name: "Try again" }).click();
-    await seen(page, "A face was found.").waitFor();
+    await expectSeen(page, "A face was found.");
   });
 
   it("waits for a busy server", async () => {
@@ -66,8 +73,8 @@ describe.skipIf(chromium === undefined)("what goes wrong, and recording, in Chro
         : route.continue();
     });
     await analyse(page, picture);
-    await seen(page, "The server is busy (the queue is full). Trying again in 1 s.").waitFor();
-    await seen(page, "A face was found.").waitFor();
+    await expectSeen(page, "The server is busy (the queue is full). Trying again in 1 s.");
+    await expectSeen(page, "A face was found.");
     expect(asked).toBe(3);
   });
 
@@ -85,7 +92,7 @@ describe.skipIf(chromium === undefined)("what goes wrong, and recording, in Chro
     await page.getByLabel("Token, kept until this tab is closed").fill("s3cret");
     await expectAccessible(page);
     await page.keyboard.press("Enter");
-    await seen(page, "A face was found.").waitFor();
+    await expectSeen(page, "A face was found.");
     expect(sent).toEqual([undefined, "Bearer s3cret"]);
   });
 
@@ -93,7 +100,7 @@ describe.skipIf(chromium === undefined)("what goes wrong, and recording, in Chro
     const page = await open();
     await page.route("**/predict?*", (route) => route.abort());
     await analyse(page, picture);
-    await seen(page, "No answer from the server").waitFor();
+    await expectSeen(page, "No answer from the server");
   });
 
   it("records sound, with a level and the time that is left", async () => {
@@ -103,13 +110,13 @@ describe.skipIf(chromium === undefined)("what goes wrong, and recording, in Chro
     await expect
       .poll(async () => Number(await meter.getAttribute("aria-valuenow")), { timeout: 10_000 })
       .toBeGreaterThan(20);
-    await seen(page, /^\d+ s left of 60 s$/).waitFor();
+    await expectSeen(page, /^\d+ s left of 60 s$/);
     await expectAccessible(page);
     await page.waitForTimeout(1500); // of sound, a beep a second
     await page.getByRole("button", { name: "Stop" }).click();
-    await seen(page, "recording.webm").waitFor();
+    await expectSeen(page, "recording.webm");
     await page.keyboard.press("Enter");
-    await seen(page, "Sound was found").waitFor();
+    await expectSeen(page, "Sound was found");
     expect(await page.locator(".headline").innerText()).not.toBe("No emotion told");
   });
 
@@ -121,8 +128,8 @@ describe.skipIf(chromium === undefined)("what goes wrong, and recording, in Chro
     await page.waitForTimeout(2500);
     await page.getByRole("button", { name: "Stop" }).click();
     await page.getByRole("button", { name: "Analyse" }).click();
-    await seen(page, /No face\. No face found in \d+ frames\./).waitFor();
-    await seen(page, "Sound was found").waitFor();
+    await expectSeen(page, /No face\. No face found in \d+ frames\./);
+    await expectSeen(page, "Sound was found");
   });
 
   it("takes a photo, or leaves it", async () => {
@@ -135,9 +142,9 @@ describe.skipIf(chromium === undefined)("what goes wrong, and recording, in Chro
     await page.waitForFunction(() => (document.querySelector("video")?.videoWidth ?? 0) > 0);
     await expectAccessible(page);
     await page.getByRole("button", { name: "Take the photo" }).click();
-    await seen(page, "photo.jpg").waitFor();
+    await expectSeen(page, "photo.jpg");
     await page.keyboard.press("Enter");
-    await seen(page, "No face. No face found.").waitFor();
+    await expectSeen(page, "No face. No face found.");
   });
 });
 

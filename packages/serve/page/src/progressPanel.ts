@@ -34,7 +34,7 @@ export function makeProgressPanel(onCancel: () => void): ProgressPanel {
 }
 
 /** @returns the part that is done, [0, 1]; undefined while that is not known */
-export function describeProgress(progress: Progress): {
+function describeProgress(progress: Progress): {
   readonly text: string;
   readonly part?: number;
 } {

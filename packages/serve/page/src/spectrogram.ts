@@ -40,7 +40,7 @@ function makeScale(colours: Uint8ClampedArray): HTMLElement {
     "aria-hidden": true,
   });
   paintColours(scale, (_, x) => x, colours);
-  return make("p", { class: "legend" }, "−80 dB", scale, "0 dB, the loudest");
+  return make("p", { class: "legend" }, "−80 dB", scale, "0 dB (loudest)");
 }
 
 /** A pixel a value: time to the right, low bands below. */

@@ -26,7 +26,7 @@ interface TimePlotOptions {
 }
 
 /** Pixels that a label of the horizontal axis wants. */
-const TICK_ROOM = 64;
+const TICK_ROOM = 48;
 
 /**
  * A drawing over time with its axes, which can be clicked to go there, under the line of the playhead.

@@ -2,7 +2,14 @@ import type { TimelineEntry } from "./answer.ts";
 import { make } from "./dom.ts";
 import type { Playhead } from "./playhead.ts";
 import { makeTable } from "./table.ts";
-import { drawTimeline, entryAt, heightOf, labelsOf, rowsOf } from "./timelinePlot.ts";
+import {
+  type TimelineRows,
+  drawTimeline,
+  entryAt,
+  heightOf,
+  labelsOf,
+  rowsOf,
+} from "./timelinePlot.ts";
 import { makeTimePlot } from "./timePlot.ts";
 import { clock, duration, percent, signed } from "./words.ts";
 
@@ -14,6 +21,7 @@ export function makeTimeline(
   signal: AbortSignal,
 ): HTMLElement {
   const rows = rowsOf(timeline, emotions);
+  const { found } = rows;
   const seconds = timeline.at(-1)?.end ?? 0;
   const plot = makeTimePlot(
     {
@@ -30,8 +38,8 @@ export function makeTimeline(
   );
   const words = make("p", { class: "timeline-now", id: "timeline-now" });
   const area = plot.querySelector<HTMLElement>(".plot-area");
-  if (area !== null) beSlider(area, timeline, playhead);
-  playhead.follow((now) => (words.textContent = describe(entryAt(timeline, now))));
+  if (area !== null) beSlider(area, timeline, playhead, found);
+  playhead.follow((now) => (words.textContent = describe(entryAt(timeline, now), found)));
   plot.append(makeLegend(rows.hasAnomalies), words, makeTimelineTable(timeline, rows.emotions));
   plot.classList.add("timeline");
   return plot;
@@ -54,7 +62,12 @@ function makeLegend(hasAnomalies: boolean): HTMLElement {
 }
 
 /** Arrow keys go from window to window, page keys ten, Home and End to the ends; the space bar plays. */
-function beSlider(area: HTMLElement, timeline: readonly TimelineEntry[], playhead: Playhead): void {
+function beSlider(
+  area: HTMLElement,
+  timeline: readonly TimelineEntry[],
+  playhead: Playhead,
+  found: TimelineRows["found"],
+): void {
   const seconds = timeline.at(-1)?.end ?? 0;
   const attributes = {
     role: "slider",
@@ -76,7 +89,7 @@ function beSlider(area: HTMLElement, timeline: readonly TimelineEntry[], playhea
   });
   playhead.follow((now) => {
     area.setAttribute("aria-valuenow", now.toFixed(2));
-    area.setAttribute("aria-valuetext", describe(entryAt(timeline, now)));
+    area.setAttribute("aria-valuetext", describe(entryAt(timeline, now), found));
   });
 }
 
@@ -101,12 +114,12 @@ function target(key: string, timeline: readonly TimelineEntry[], now: number): n
 }
 
 /** "2–4 s: happy 81.3 %, face and voice" */
-export function describe(entry: TimelineEntry | undefined): string {
+function describe(entry: TimelineEntry | undefined, parts: TimelineRows["found"]): string {
   if (entry === undefined) return "";
   const { start, end, emotion, confidence, anomaly_flag: isAnomaly, anomaly_score: score } = entry;
   const told =
     emotion === null || confidence === null ? "nothing told" : `${emotion} ${percent(confidence)}`;
-  const found = [entry.face ? "face" : "no face", entry.voice ? "voice" : "no voice"].join(", ");
+  const found = parts.map((part) => (entry[part] ? part : `no ${part}`)).join(", ");
   const anomaly =
     isAnomaly === true && score !== null ? `, unlike the training data (${signed(score)})` : "";
   return `${clock(start, end)}–${duration(end)}: ${told}; ${found}${anomaly}`;

@@ -34,7 +34,7 @@ export function heightOf(rows: TimelineRows): number {
 }
 
 /** Where a window is shown: until the next begins, as windows may overlap. */
-export function shownUntil(timeline: readonly TimelineEntry[], k: number): number {
+function shownUntil(timeline: readonly TimelineEntry[], k: number): number {
   return timeline[k + 1]?.start ?? timeline[k]?.end ?? 0;
 }
 
@@ -96,7 +96,7 @@ function drawEmotions(
 }
 
 /** Mixed in OKLab, so that equal steps of probability look equal. */
-export function shade(accent: string, surface: string, probability: number): string {
+function shade(accent: string, surface: string, probability: number): string {
   return `color-mix(in oklab, ${accent} ${Math.round(100 * probability)}%, ${surface})`;
 }
 

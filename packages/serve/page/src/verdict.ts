@@ -8,7 +8,11 @@ export function makeVerdict(answer: Answer, hasDetector: boolean): HTMLElement {
   if (answer.emotion_probs !== null)
     verdict.append(makeBars(answer.emotion_probs, answer.emotion ?? ""));
   if (hasDetector) verdict.append(makeAnomaly(answer));
-  verdict.append(makeFound(answer));
+  const about = make("a", { href: "#about" }, "What the numbers are");
+  verdict.append(
+    makeFound(answer),
+    make("p", { class: "hint" }, "A model's guess, not a truth about a person. ", about),
+  );
   return verdict;
 }
 
