@@ -1,4 +1,8 @@
-import { spawnSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { type Browser, type Page, chromium } from "playwright-core";
+import { expect } from "vitest";
 
 /** What distributions call it. */
 const NAMES = ["chromium", "chromium-browser", "google-chrome"];
@@ -8,4 +12,34 @@ export function findChromium(): string | undefined {
   const named = process.env["CHROMIUM_PATH"];
   const candidates = named === undefined || named === "" ? NAMES : [named];
   return candidates.find((name) => spawnSync(name, ["--version"]).status === 0);
+}
+
+/** With a made camera (a green picture, no face in it) and microphone (a beep a second), which it may use. */
+export function launch(name: string): Promise<Browser> {
+  const path = name.includes("/") ? name : execFileSync("which", [name], { encoding: "utf8" });
+  const flags = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"];
+  // Its sandbox does not run as root, as in many containers.
+  if (process.getuid?.() === 0) flags.push("--no-sandbox");
+  return chromium.launch({ executablePath: path.trim(), args: flags });
+}
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+/** What axe found, a line a rule. The page's types are not known here. */
+const RUN_AXE = `axe.run().then(({ violations }) =>
+  violations.map(({ id, nodes }) => id + ": " + nodes.map(({ html }) => html).join(" ")))`;
+
+/** axe finds nothing in either colour scheme, and nothing is cut off at the width of a phone. */
+export async function expectAccessible(page: Page): Promise<void> {
+  const size = page.viewportSize() ?? { width: 1280, height: 720 };
+  for (const { width, height } of [{ width: 360, height: 740 }, size]) {
+    await page.setViewportSize({ width, height });
+    for (const colorScheme of ["light", "dark"] as const) {
+      await page.emulateMedia({ colorScheme });
+      await page.evaluate(AXE);
+      const found = await page.evaluate(RUN_AXE);
+      expect({ width, colorScheme, found }).toEqual({ width, colorScheme, found: [] });
+    }
+    const beyondPixels = await page.evaluate("document.documentElement.scrollWidth - innerWidth");
+    expect({ width, beyondPixels }).toEqual({ width, beyondPixels: 0 });
+  }
 }

@@ -4,19 +4,11 @@ import { basename, join } from "node:path";
 import type { Browser, Page } from "playwright-core";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { findChromium } from "../../../test/chromium.ts";
+import { expectAccessible, findChromium, launch } from "../../../test/chromium.ts";
 import { drawRoom, ffmpeg, hasFfmpeg } from "../../../test/video.ts";
 import { SAMPLE_RATE_HZ, synthesizeSpeech } from "../../../scripts/sample/speech.ts";
 import { encodeWav } from "../../../scripts/sample/wav.ts";
-import {
-  analyse,
-  coloursOf,
-  expectAccessible,
-  launch,
-  openPage,
-  expectSeen,
-  startServer,
-} from "./pageBrowser.ts";
+import { analyse, coloursOf, openPage, expectSeen, startServer } from "./pageBrowser.ts";
 
 const chromium = findChromium();
 const cannotRun = chromium === undefined || !hasFfmpeg();

@@ -1,12 +1,8 @@
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import { type Browser, type Page, chromium } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
 import { expect, onTestFinished } from "vitest";
 import { scriptOf } from "../../../test/command.ts";
-
-const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
 /** The built command, listening on a port that is free. */
 export async function startServer(): Promise<{ readonly url: string; stop(): Promise<void> }> {
@@ -27,15 +23,6 @@ async function stop(child: ChildProcess): Promise<void> {
   const closed = once(child, "close");
   child.kill("SIGTERM");
   await closed;
-}
-
-/** With a made camera (a green picture, no face in it) and microphone (a beep a second), which it may use. */
-export function launch(name: string): Promise<Browser> {
-  const path = name.includes("/") ? name : execFileSync("which", [name], { encoding: "utf8" });
-  const flags = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"];
-  // Its sandbox does not run as root, as in many containers.
-  if (process.getuid?.() === 0) flags.push("--no-sandbox");
-  return chromium.launch({ executablePath: path.trim(), args: flags });
 }
 
 /**
@@ -68,26 +55,6 @@ export async function openPage(browser: Browser, url: string): Promise<Page> {
   await page.goto(url);
   await page.getByText("Models: face_cnn + audio_cnn").waitFor();
   return page;
-}
-
-/** axe finds nothing in either colour scheme, and nothing is cut off at the width of a phone. */
-export async function expectAccessible(page: Page): Promise<void> {
-  for (const colorScheme of ["light", "dark"] as const) {
-    await page.emulateMedia({ colorScheme });
-    await page.evaluate(AXE);
-    const found = await page.evaluate(async () => {
-      const { axe } = globalThis as unknown as { axe: typeof import("axe-core") };
-      const { violations } = await axe.run();
-      return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`);
-    });
-    expect({ colorScheme, found }).toEqual({ colorScheme, found: [] });
-  }
-  const size = page.viewportSize() ?? { width: 1280, height: 720 };
-  await page.setViewportSize({ width: 360, height: 740 });
-  const beyond = // pixels
-    await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-  expect(beyond).toBe(0);
-  await page.setViewportSize(size);
 }
 
 /** Chooses files and has them analysed, by keyboard: the button has the focus then. */

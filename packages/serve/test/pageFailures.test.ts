@@ -3,16 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Browser, Page, Route } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { findChromium } from "../../../test/chromium.ts";
+import { expectAccessible, findChromium, launch } from "../../../test/chromium.ts";
 import { drawRoom } from "../../../test/video.ts";
-import {
-  analyse,
-  expectAccessible,
-  launch,
-  openPage,
-  expectSeen,
-  startServer,
-} from "./pageBrowser.ts";
+import { analyse, openPage, expectSeen, startServer } from "./pageBrowser.ts";
 
 const chromium = findChromium();
 

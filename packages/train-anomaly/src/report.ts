@@ -1,3 +1,10 @@
+import {
+  type Cell,
+  escapeHtml,
+  htmlFigure,
+  htmlPage,
+  htmlTable,
+} from "@emotion-service/core/plot/htmlPage";
 import type { Plots } from "./plots.ts";
 import { type AnomalySummary, type SplitSummary, evaluationLine } from "./summary.ts";
 
@@ -9,43 +16,45 @@ export function reportHtml(findings: Findings, plots: Plots): string {
   const splits: [string, SplitSummary][] = [["train", findings.train]];
   if (findings.test !== undefined) splits.push(["test", findings.test]);
   const evaluated = splits.flatMap(([name, split]) => evaluationLine(name, split));
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<title>Anomaly report</title>
-<style>${STYLE}</style>
-</head>
-<body>
-<h1>Anomaly report</h1>
-<p>The score is −decision_function: higher is stranger, above 0 is an anomaly.</p>
+  return htmlPage(
+    "Anomaly report",
+    `<p>The score is −decision_function: higher is stranger, above 0 is an anomaly.</p>
 ${list(findings.notes)}
 <h2>Rows</h2>
-${table(["split", "rows", "without score", "image filled in", "audio filled in", "anomalies", "score min", "median", "max"], splits.map(splitCells))}
+${htmlTable(
+  "Rows of each split, and their scores",
+  [
+    "split",
+    "rows",
+    "without score",
+    "image filled in",
+    "audio filled in",
+    "anomalies",
+    "score min",
+    "median",
+    "max",
+  ],
+  splits.map(splitCells),
+)}
 <h2>Evaluation with labels</h2>
 ${evaluated.length === 0 ? "<p>Not asked for (--eval_with_labels).</p>" : list(evaluated)}
 <h2>Scores</h2>
-${picture(plots.histogram, "Histogram of the anomaly scores with the threshold")}
+${htmlFigure(plots.histogram, "score_histogram", "Histogram of the anomaly scores with the threshold.")}
 <h2>Rows on two principal components</h2>
-<p>Axes found on ${findings.pca_rows} training rows, columns standardised.</p>
-${picture(plots.scatter, "Scatter of rows on two principal components")}
+${htmlFigure(plots.scatter, "pca_scatter", `Scatter of rows on two principal components. Axes found on ${findings.pca_rows} training rows, columns standardised.`)}
 <h2>Strangest rows</h2>
-${table(
-  ["score", "split", "path"],
-  findings.strangest.map(({ score, split, path }) => [score.toFixed(4), split, path]),
+${htmlTable(
+  "The rows with the highest scores",
+  ["path", "split", "score"],
+  findings.strangest.map(({ score, split, path }) => [path, split, score.toFixed(4)]),
+  2,
 )}
 <h2>Settings</h2>
-${table(["setting", "value"], settingsOf(findings))}
-</body>
-</html>
-`;
+${htmlTable("Settings of the forest", ["setting", "value"], settingsOf(findings), 2)}`,
+  );
 }
 
-const STYLE = `body{font:15px/1.5 system-ui,sans-serif;color:#222;max-width:60rem;margin:2rem auto;padding:0 1rem}
-table{border-collapse:collapse}td,th{text-align:left;padding:.2rem .8rem .2rem 0;border-bottom:1px solid #ddd}
-img{max-width:100%}`;
-
-function splitCells([name, split]: [string, SplitSummary]): (string | number)[] {
+function splitCells([name, split]: [string, SplitSummary]): Cell[] {
   const scores = [split.score_min, split.score_median, split.score_max];
   return [
     name,
@@ -58,7 +67,7 @@ function splitCells([name, split]: [string, SplitSummary]): (string | number)[] 
   ];
 }
 
-function settingsOf(findings: Findings): (string | number)[][] {
+function settingsOf(findings: Findings): Cell[][] {
   return [
     ["engine", findings.engine],
     ["modalities", findings.modalities.join(", ")],
@@ -71,23 +80,7 @@ function settingsOf(findings: Findings): (string | number)[][] {
   ];
 }
 
-function table(head: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
-  const line = (cells: readonly (string | number)[], tag: "td" | "th"): string =>
-    `<tr>${cells.map((cell) => `<${tag}>${escaped(String(cell))}</${tag}>`).join("")}</tr>`;
-  return `<table>\n${[line(head, "th"), ...rows.map((row) => line(row, "td"))].join("\n")}\n</table>`;
-}
-
 function list(lines: readonly string[]): string {
   if (lines.length === 0) return "";
-  return `<ul>\n${lines.map((line) => `<li>${escaped(line)}</li>`).join("\n")}\n</ul>`;
-}
-
-/** As an image of its own, since names within two SVGs of one page would be mixed up. */
-function picture(svg: string, text: string): string {
-  const data = Buffer.from(svg).toString("base64");
-  return `<img alt="${escaped(text)}" src="data:image/svg+xml;base64,${data}">`;
-}
-
-function escaped(text: string): string {
-  return text.replace(/[&<>"]/g, (sign) => `&#${sign.charCodeAt(0)};`);
+  return `<ul>\n${lines.map((line) => `<li>${escapeHtml(line)}</li>`).join("\n")}\n</ul>`;
 }

@@ -1,6 +1,6 @@
 import type { ClassificationMetrics } from "@emotion-service/core/metrics/classification";
 import type { SetFacts } from "./chooseRows.ts";
-import { type Cell, REPORT_STYLE, escapeHtml, htmlTable } from "./html.ts";
+import { type Cell, htmlFigure, htmlPage, htmlTable } from "@emotion-service/core/plot/htmlPage";
 import {
   CONDITION_NAMES,
   LABEL_WARNING,
@@ -33,23 +33,8 @@ export function htmlReport(report: WrittenReport, drawings: readonly Drawing[]):
     dataSection(report),
     settingsSection(report),
   ];
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Emotion classifier: report of a training</title>
-<style>${REPORT_STYLE}</style>
-</head>
-<body>
-<main>
-<h1>Emotion classifier: report of a training</h1>
-${introduction(report)}
-${sections.filter((section) => section !== "").join("\n")}
-</main>
-</body>
-</html>
-`;
+  const shown = sections.filter((section) => section !== "").join("\n");
+  return htmlPage("Emotion classifier: report of a training", `${introduction(report)}\n${shown}`);
 }
 
 function introduction(report: WrittenReport): string {
@@ -135,22 +120,9 @@ ${htmlTable(
 }
 
 function figures(drawings: readonly Drawing[], names: readonly string[]): string {
-  const figure = ({ name, caption, svg }: Drawing): string =>
-    `<figure>${inlineSvg(svg, name, caption)}<figcaption>${escapeHtml(caption)}</figcaption></figure>`;
   const wanted = drawings.filter(({ name }) => names.includes(name));
-  return `<div class="figures">${wanted.map(figure).join("\n")}</div>`;
-}
-
-/** An SVG within the page: its ids are its own, and what it shows is said. */
-function inlineSvg(svg: string, name: string, caption: string): string {
-  return svg
-    .replace(/<\?xml[^>]*>|<!DOCTYPE[^>]*>/g, "")
-    .replaceAll(/\bid="([^"]+)"/g, `id="${name}-$1"`)
-    .replaceAll(/url\(#([^)]+)\)/g, `url(#${name}-$1)`)
-    .replaceAll(/href="#([^"]+)"/g, `href="#${name}-$1"`)
-    .replaceAll(/ (?:role|aria-[a-z]+)="[^"]*"/g, "")
-    .replace("<svg", `<svg role="img" aria-label="${escapeHtml(caption)}"`)
-    .trim();
+  const drawn = wanted.map(({ svg, name, caption }) => htmlFigure(svg, name, caption));
+  return `<div class="figures">${drawn.join("\n")}</div>`;
 }
 
 function dataSection({ data, classes, inputs, match_by: matchBy }: WrittenReport): string {

@@ -1,5 +1,4 @@
 import { expect, it } from "vitest";
-import { escapeHtml, htmlTable } from "../src/html.ts";
 import { htmlReport } from "../src/htmlReport.ts";
 import { spreadOf } from "../src/repeats.ts";
 import type { SetCalibration, WrittenReport } from "../src/report.ts";
@@ -70,17 +69,6 @@ it("the page repeats that pairs made by label are of different people", () => {
   const byLabel = { ...REPORT, match_by: "label" };
   expect(htmlReport(byLabel, [])).toContain("of different people");
   expect(htmlReport({ ...byLabel, modalities: ["audio"] }, [])).not.toContain("different people");
-});
-
-it("a table names what its headers head", () => {
-  const table = htmlTable("<caption>", ["set", "rows"], [["train", 3]]);
-  expect(table).toContain("<caption>&lt;caption&gt;</caption>");
-  expect(table).toContain('<th scope="col">set</th><th scope="col" class="number">rows</th>');
-  expect(table).toContain('<th scope="row">train</th><td class="number">3</td>');
-});
-
-it("escapes all that ends a text or an attribute", () => {
-  expect(escapeHtml(`<a b="c">&`)).toBe("&lt;a b=&quot;c&quot;&gt;&amp;");
 });
 
 it("the deviation of repeats is that of a sample", () => {
