@@ -1,6 +1,5 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
+import axe from "axe-core";
 import { type Browser, type Page, chromium } from "playwright-core";
 import { expect } from "vitest";
 
@@ -23,7 +22,6 @@ export function launch(name: string): Promise<Browser> {
   return chromium.launch({ executablePath: path.trim(), args: flags });
 }
 
-const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 /** What axe found, a line a rule. The page's types are not known here. */
 const RUN_AXE = `axe.run().then(({ violations }) =>
   violations.map(({ id, nodes }) => id + ": " + nodes.map(({ html }) => html).join(" ")))`;
@@ -35,7 +33,7 @@ export async function expectAccessible(page: Page): Promise<void> {
     await page.setViewportSize({ width, height });
     for (const colorScheme of ["light", "dark"] as const) {
       await page.emulateMedia({ colorScheme });
-      await page.evaluate(AXE);
+      await page.evaluate(axe.source);
       const found = await page.evaluate(RUN_AXE);
       expect({ width, colorScheme, found }).toEqual({ width, colorScheme, found: [] });
     }
