@@ -104,8 +104,9 @@ describe("flags", () => {
   });
 });
 
-test("private files: nobody else may look into the folder", async () => {
+test("private files: nobody else may look into the folder, and ONNX Runtime's telemetry writes none beside it", async () => {
   const { temporary } = await start(["--quiet"]);
+  expect(readdirSync(temporary).filter((name) => !name.startsWith("emotion-service"))).toEqual([]);
   const [name = ""] = folders(temporary);
   expect(
     spawnSync("stat", ["-c", "%a", join(temporary, name)], { encoding: "utf8" }).stdout.trim(),
