@@ -81,7 +81,9 @@ async function seeWhatIsLeft(): Promise<void> {
   const programs = descendantsOf(served.pid).length;
   if (programs > 2) faults.push(`${programs} programs run, not 2 at most`);
   const metrics = await (await fetch(`${served.url}/metrics`)).text();
-  for (const [line] of metrics.matchAll(/^emotion_service_predictor_restarts.* [1-9]\d*$/gm))
+  for (const [line] of metrics.matchAll(
+    /^emotion_service_(?:predictor_restarts|visitors).* [1-9]\d*$/gm,
+  ))
     faults.push(line);
   const { status } = await fetch(`${served.url}/health`);
   if (status !== 200) faults.push(`health is ${status}`);

@@ -14,7 +14,7 @@ export function predictRoute(app: FastifyInstance, service: Service): void {
     response: { 200: ANSWER_SCHEMA, ...errorsOf([400, 401, 403, 408, 413, 415, 422, 500, 503]) },
   };
   app.post("/predict", { schema, config: { requestBody: INPUT_BODY } }, async (request, reply) => {
-    const visit = await takeIn(service, request, KINDS);
+    const visit = await takeIn(service, service.lanes.now, request, KINDS);
     try {
       const { files, fields } = visit.received;
       const wishes = wishesOf(request, fields);
