@@ -13,7 +13,7 @@ export interface FuzzOutcome {
 }
 
 /** Whole files of the kinds that the service takes. */
-export async function serveCorpus(): Promise<Corpus> {
+async function serveCorpus(): Promise<Corpus> {
   const face = await drawFace({ emotion: "happy", face: 1, seed: 7 });
   const wall = sharp({ create: { width: 200, height: 150, channels: 3, background: "grey" } });
   const speech = synthesizeSpeech({ emotion: "happy", speaker: 1, sentence: "DFA", seed: 7 });
@@ -78,7 +78,7 @@ const ASKS = [
 const METHODS = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "TRACE", "NONE"];
 
 /** The bytes of the `index`-th request: the same for the same corpus and seed. */
-export function fuzzRequest(corpus: Corpus, seed: number, index: number): Buffer {
+function fuzzRequest(corpus: Corpus, seed: number, index: number): Buffer {
   const random = createRandom((seed ^ Math.imul(index, 0x85ebca6b)) >>> 0);
   const pick = <T>(values: readonly T[]): T => values[Math.floor(random() * values.length)]!;
   const roll = random();
@@ -110,7 +110,7 @@ const PATIENCE_MS = 5000;
 const HALF_MS = 200;
 
 /** Sends bytes as they are. */
-export function sendBytes(port: number, bytes: Buffer, isWhole: boolean): Promise<FuzzOutcome> {
+function sendBytes(port: number, bytes: Buffer, isWhole: boolean): Promise<FuzzOutcome> {
   return new Promise((settle) => {
     const socket = connect(port, "127.0.0.1").setEncoding("latin1");
     let text = "";

@@ -97,7 +97,7 @@ async function servePage(app: FastifyInstance, root: string): Promise<void> {
   await app.register(async (scope) => {
     scope.addHook("onRoute", (route) => {
       route.config = { ...route.config, isPublic: true };
-      route.schema = { ...route.schema, hide: true } as typeof route.schema & { hide: true };
+      route.schema = { ...route.schema, hide: true };
     });
     if (existsSync(root)) await scope.register(files, { root });
     else

@@ -50,9 +50,9 @@ export function failureOfError(error: unknown): {
   const {
     statusCode = 500,
     code = "E_INTERNAL",
-    message,
+    message = "",
     hint,
-  } = error as HttpError & FastifyError;
+  } = error as Partial<HttpError & FastifyError>;
   if (statusCode === 500 && code !== "E_CRASHED")
     return {
       statusCode,

@@ -38,7 +38,8 @@ export async function serve(options: ServeOptions): Promise<void> {
   requireToken(host, token);
   const backend = backendOf(options.backendUrl);
   const folder = openTemporaryFolder();
-  process.once("exit", folder.remove);
+  const sweep = (): void => folder.remove();
+  process.once("exit", sweep);
   const predictors = {
     now: createPredictor({ models, limits, onNotice }),
     later: createPredictor({ models, limits, onNotice: () => {} }),
@@ -83,7 +84,7 @@ export async function serve(options: ServeOptions): Promise<void> {
   } finally {
     await Promise.all([predictors.now.close(), predictors.later.close()]);
     folder.remove();
-    process.off("exit", folder.remove);
+    process.off("exit", sweep);
   }
   if (signal?.reason === "SIGINT") throw new UserError("E_ABORTED", "ended by Ctrl-C");
 }

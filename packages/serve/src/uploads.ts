@@ -173,6 +173,6 @@ function clientName(name: string | undefined, otherwise: string): string {
 const LONGEST_NAME = 200;
 
 /** Without control characters, such as those that would colour a terminal. */
-export function printable(text = ""): string {
+function printable(text = ""): string {
   return text.replace(/[\p{Cc}\p{Cf}]/gu, "").slice(0, LONGEST_NAME);
 }
