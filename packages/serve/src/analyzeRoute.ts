@@ -37,7 +37,7 @@ export function analyzeRoute(
   };
   const config = { requestBody: bodyOf(FILES, fields, false) };
   app.post("/analyze", { schema, config }, async (request, reply) => {
-    const visit = await takeIn(service, request, FILES);
+    const visit = await takeIn(service, service.lanes.now, request, FILES);
     try {
       const { ids, type, file } = formOf(visit.received);
       const result = await predictOn(

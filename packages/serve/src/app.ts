@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import type { Writable } from "node:stream";
 import fastify, { type FastifyInstance, LogController } from "fastify";
 import { analyzeRoute } from "./analyzeRoute.ts";
-import { useErrors } from "./httpErrors.ts";
+import { answerBroken, useErrors } from "./httpErrors.ts";
 import { MOST_CONNECTIONS, PATIENCE, type Patience } from "./limits.ts";
 import { createJobs } from "./jobs.ts";
 import { jobsRoute } from "./jobsRoute.ts";
@@ -48,6 +48,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     requestTimeout: patience.requestMs,
     http: { headersTimeout: patience.headMs, connectionsCheckingInterval: patience.headMs / 3 },
     forceCloseConnections: "idle",
+    clientErrorHandler: answerBroken,
     // What is not in a schema is refused, not dropped.
     ajv: { customOptions: { removeAdditional: false, coerceTypes: true, allowUnionTypes: true } },
   });
@@ -96,7 +97,7 @@ async function servePage(app: FastifyInstance, root: string): Promise<void> {
   await app.register(async (scope) => {
     scope.addHook("onRoute", (route) => {
       route.config = { ...route.config, isPublic: true };
-      route.schema = { ...route.schema, hide: true } as typeof route.schema & { hide: true };
+      route.schema = { ...route.schema, hide: true };
     });
     if (existsSync(root)) await scope.register(files, { root });
     else

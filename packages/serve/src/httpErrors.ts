@@ -1,3 +1,5 @@
+import { randomUUID } from "node:crypto";
+import type { Socket } from "node:net";
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { Failure } from "./protocol.ts";
 
@@ -48,9 +50,9 @@ export function failureOfError(error: unknown): {
   const {
     statusCode = 500,
     code = "E_INTERNAL",
-    message,
+    message = "",
     hint,
-  } = error as HttpError & FastifyError;
+  } = error as Partial<HttpError & FastifyError>;
   if (statusCode === 500 && code !== "E_CRASHED")
     return {
       statusCode,
@@ -87,6 +89,21 @@ function answerError(error: unknown, request: FastifyRequest, reply: FastifyRepl
   return reply
     .code(statusCode)
     .send({ error: failure, ...(missing && { missing }), request_id: request.id });
+}
+
+const BROKEN: Readonly<Record<string, readonly [status: string, code: string]>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: ["408 Request Timeout", "E_SLOW"],
+  HPE_HEADER_OVERFLOW: ["431 Request Header Fields Too Large", "E_HEAD"],
+};
+
+/** Answers what is no HTTP, or comes too slowly: no request is there yet. */
+export function answerBroken({ code = "" }: NodeJS.ErrnoException, socket: Socket): void {
+  const [status, ours] = BROKEN[code] ?? ["400 Bad Request", "E_HTTP"];
+  const error = { code: ours, message: status.slice(4) };
+  const body = JSON.stringify({ error, request_id: randomUUID() });
+  const head = `HTTP/1.1 ${status}\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\nconnection: close\r\n\r\n`;
+  if (socket.writable && code !== "ECONNRESET") socket.write(head + body);
+  socket.destroy();
 }
 
 /** A URL without its query, for a message. */

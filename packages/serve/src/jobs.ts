@@ -66,7 +66,7 @@ export function isOver({ status }: JobState): boolean {
 async function work(
   service: Service,
   job: UploadJob,
-  { received, leave }: Visit,
+  visit: Visit,
   wishes: Wishes,
   signal: AbortSignal,
 ): Promise<void> {
@@ -78,7 +78,7 @@ async function work(
   const onProgress = (done: number, total: number | null): void =>
     tell({ status: "running", progress: { done, total, unit: "seconds" } });
   try {
-    const result = await predictOn(service.lanes.later, received.files, wishes, {
+    const result = await predictOn(service.lanes.later, visit.received.files, wishes, {
       signal,
       onPosition: (position) => tell({ status: "queued", position }),
       onStart: () => onProgress(0, null),
@@ -89,6 +89,6 @@ async function work(
     const { failure } = failureOfError(error);
     tell({ status: signal.aborted ? "cancelled" : "failed", error: failure });
   } finally {
-    await leave();
+    await visit.leave();
   }
 }

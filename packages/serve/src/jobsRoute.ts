@@ -21,7 +21,7 @@ export function jobsRoute(app: FastifyInstance, service: Service, jobs: Jobs): v
     "/upload",
     { schema: upload, config: { requestBody: INPUT_BODY } },
     async (request, reply) => {
-      const visit = await takeIn(service, request, KINDS);
+      const visit = await takeIn(service, service.lanes.later, request, KINDS);
       try {
         const wishes = wishesOf(request, visit.received.fields);
         requireFitting(visit.received.files, wishes);

@@ -50,6 +50,11 @@ export async function useMetrics(app: FastifyInstance, service: Service): Promis
     "How often the process that predicts was started anew",
     ({ predictor }) => predictor.restarts(),
   );
+  gauge(
+    "emotion_service_visitors",
+    "Requests that are on their way, waiting or worked on",
+    ({ visitors }) => visitors,
+  );
   app.addHook("onResponse", async ({ method, routeOptions }, reply) => {
     const route = routeOptions.url ?? "none";
     requests.inc({ method, route, status: reply.statusCode });

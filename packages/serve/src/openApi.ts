@@ -22,7 +22,7 @@ export async function useOpenApi(app: FastifyInstance, version: string): Promise
       return { schema: { ...schema, ...(requestBody && { body: requestBody }) }, url };
     },
   });
-  app.get("/openapi.json", { schema: { hide: true } as object }, async () => app.swagger());
+  app.get("/openapi.json", { schema: { hide: true } }, async () => app.swagger());
   await app.register(swaggerUi, {
     routePrefix: "/docs",
     // Its own would let the page ask other hosts.

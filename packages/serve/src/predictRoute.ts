@@ -14,7 +14,7 @@ export function predictRoute(app: FastifyInstance, service: Service): void {
     response: { 200: ANSWER_SCHEMA, ...errorsOf([400, 401, 403, 408, 413, 415, 422, 500, 503]) },
   };
   app.post("/predict", { schema, config: { requestBody: INPUT_BODY } }, async (request, reply) => {
-    const visit = await takeIn(service, request, KINDS);
+    const visit = await takeIn(service, service.lanes.now, request, KINDS);
     try {
       const { files, fields } = visit.received;
       const wishes = wishesOf(request, fields);
@@ -26,27 +26,18 @@ export function predictRoute(app: FastifyInstance, service: Service): void {
   });
 }
 
-/** What the query and the form's fields ask for. @throws HttpError */
+/** What the query and the form's fields ask for; fields are held to the same schema as the query. @throws HttpError */
 export function wishesOf(
   request: FastifyRequest,
   fields: Readonly<Record<string, string>>,
 ): Wishes {
-  return { ...(request.query as Wishes), ...validated<Wishes>(request, fields, LOOK_SCHEMA) };
-}
-
-/** A form's fields as its schema has them. @throws HttpError */
-export function validated<T>(
-  request: FastifyRequest,
-  fields: Readonly<Record<string, string>>,
-  schema: object,
-): T {
-  const values = { ...fields };
-  const validate = request.getValidationFunction(schema) ?? request.compileValidationSchema(schema);
-  if (validate(values) === true) return values as T;
+  const values: Wishes & Record<string, unknown> = { ...fields };
+  const validate =
+    request.getValidationFunction(LOOK_SCHEMA) ?? request.compileValidationSchema(LOOK_SCHEMA);
+  if (validate(values)) return { ...(request.query as Wishes), ...values };
   const { instancePath = "", message = "is wrong", params = {} } = validate.errors?.[0] ?? {};
-  const field =
-    instancePath.slice(1) ||
-    String((params as { additionalProperty?: string }).additionalProperty ?? "");
+  const { additionalProperty = "" } = params as { readonly additionalProperty?: string };
+  const field = instancePath.slice(1) || additionalProperty;
   throw httpError(400, "E_FIELD", `form field '${field}': ${message}`);
 }
 

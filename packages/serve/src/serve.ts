@@ -4,10 +4,10 @@ import type { Writable } from "node:stream";
 import { UserError } from "@emotion-service/core/errors";
 import { createApp } from "./app.ts";
 import type { Limits } from "./limits.ts";
-import { createPredictor } from "./predictorProcess.ts";
+import { type PredictorProcess, createPredictor } from "./predictorProcess.ts";
 import type { ModelChoice } from "./protocol.ts";
 import { createQueue } from "./queue.ts";
-import type { Service } from "./service.ts";
+import type { Lane, Service } from "./service.ts";
 import { openTemporaryFolder } from "./temporaryFolder.ts";
 
 export interface ServeOptions {
@@ -38,23 +38,25 @@ export async function serve(options: ServeOptions): Promise<void> {
   requireToken(host, token);
   const backend = backendOf(options.backendUrl);
   const folder = openTemporaryFolder();
-  process.once("exit", folder.remove);
+  const sweep = (): void => folder.remove();
+  process.once("exit", sweep);
   const predictors = {
     now: createPredictor({ models, limits, onNotice }),
     later: createPredictor({ models, limits, onNotice: () => {} }),
   };
   try {
     const about = await predictors.now.open();
-    const lanes = {
-      now: { predictor: predictors.now, queue: createQueue() },
-      later: { predictor: predictors.later, queue: createQueue() },
-    };
+    const laneOf = (predictor: PredictorProcess): Lane => ({
+      predictor,
+      queue: createQueue(),
+      visitors: 0,
+    });
+    const lanes = { now: laneOf(predictors.now), later: laneOf(predictors.later) };
     const service: Service = {
       about,
       limits,
       lanes,
       folder: folder.path,
-      visitors: 0,
       isDraining: false,
     };
     const app = await createApp({
@@ -82,7 +84,7 @@ export async function serve(options: ServeOptions): Promise<void> {
   } finally {
     await Promise.all([predictors.now.close(), predictors.later.close()]);
     folder.remove();
-    process.off("exit", folder.remove);
+    process.off("exit", sweep);
   }
   if (signal?.reason === "SIGINT") throw new UserError("E_ABORTED", "ended by Ctrl-C");
 }

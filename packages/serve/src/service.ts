@@ -16,8 +16,6 @@ export interface Service {
   readonly lanes: Readonly<Record<"now" | "later", Lane>>;
   /** A private folder for what clients send. */
   readonly folder: string;
-  /** Requests with a body that are on their way, waiting or worked on. */
-  visitors: number;
   isDraining: boolean;
 }
 
@@ -25,6 +23,8 @@ export interface Service {
 export interface Lane {
   readonly predictor: Pick<PredictorProcess, "run" | "restarts">;
   readonly queue: Queue;
+  /** Requests that are on their way to it, waiting, or worked on. */
+  visitors: number;
 }
 
 /** What a client sent, until it is no longer needed. */
@@ -37,22 +37,23 @@ export interface Visit {
 /** Takes in what a client sent, where there is room for it: what has no room is not even read. @throws HttpError */
 export async function takeIn(
   service: Service,
+  lane: Lane,
   request: FastifyRequest,
   names: readonly string[],
 ): Promise<Visit> {
   const { limits } = service;
   if (service.isDraining) throw httpError(503, "E_DRAINING", "the service is ending");
-  if (service.visitors > limits.queue)
+  if (lane.visitors > limits.queue)
     throw httpError(503, "E_BUSY", `the queue is full: ${limits.queue} requests wait`, {
       hint: "come again later",
     });
-  service.visitors += 1;
+  lane.visitors += 1;
   const folder = await requestFolder(service.folder);
   let hasLeft = false;
   const leave = async (): Promise<void> => {
     if (hasLeft) return;
     hasLeft = true;
-    service.visitors -= 1;
+    lane.visitors -= 1;
     await folder.remove();
   };
   try {

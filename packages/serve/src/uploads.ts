@@ -4,6 +4,7 @@ import { basename, join } from "node:path";
 import { Transform, type Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { causeOf } from "@emotion-service/core/errors";
+import type { Multipart } from "@fastify/multipart";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { FORM_LIMITS } from "./limits.ts";
 import { httpError } from "./httpErrors.ts";
@@ -50,7 +51,9 @@ export async function receive(
       `content-encoding ${printable(encoding)}: bodies must not be compressed`,
     );
   if (Number(request.headers["content-length"] ?? 0) > bodyBytes) throw tooLarge(bodyBytes);
-  if (request.isMultipart()) return receiveForm(request, folder, names, bodyBytes);
+  const broken = untilBroken(request);
+  if (broken.aborted) throw endedEarly();
+  if (request.isMultipart()) return receiveForm(request, folder, names, bodyBytes, broken);
   const [, kind] = RAW_KINDS.exec(request.headers["content-type"] ?? "") ?? [];
   if (kind === undefined || !names.includes(kind))
     throw httpError(
@@ -58,7 +61,7 @@ export async function receive(
       "E_CONTENT_TYPE",
       "the body must be multipart/form-data, or a file of type image/*, audio/* or video/*",
     );
-  const path = await store(request.body as Readable, folder, bodyBytes);
+  const path = await store(request.body as Readable, folder, bodyBytes, broken);
   return { files: { [kind]: { path, name: kind } }, fields: {} };
 }
 
@@ -67,10 +70,11 @@ async function receiveForm(
   folder: string,
   names: readonly string[],
   bodyBytes: number,
+  broken: AbortSignal,
 ): Promise<Received> {
   const files: Record<string, Upload> = {};
   const fields: Record<string, string> = {};
-  for await (const part of partsOf(request)) {
+  for await (const part of partsOf(request, broken)) {
     const { fieldname } = part;
     if (part.type === "file") {
       if (!names.includes(fieldname) || Object.hasOwn(files, fieldname)) {
@@ -81,7 +85,7 @@ async function receiveForm(
           `the file '${printable(fieldname)}': must be one of ${names.join(", ")}, each once`,
         );
       }
-      const path = await store(part.file, folder, bodyBytes);
+      const path = await store(part.file, folder, bodyBytes, broken);
       if (part.file.truncated) throw tooLarge(bodyBytes);
       files[fieldname] = { path, name: clientName(part.filename, fieldname) };
     } else {
@@ -94,21 +98,48 @@ async function receiveForm(
 }
 
 /** The parts of a form. @throws HttpError 400 where it is none, or ends too early */
-async function* partsOf(request: FastifyRequest): ReturnType<FastifyRequest["parts"]> {
+async function* partsOf(request: FastifyRequest, broken: AbortSignal): AsyncGenerator<Multipart> {
+  const breaks = new Promise<never>((_settle, fail) =>
+    broken.addEventListener("abort", () => fail(endedEarly())),
+  );
+  breaks.catch(() => {});
+  const parts = request.parts();
   try {
-    yield* request.parts();
+    for (;;) {
+      const part = await Promise.race([parts.next(), breaks]);
+      if (part.done === true) return;
+      yield part.value;
+    }
   } catch (error) {
-    const { statusCode, code } = error as { statusCode?: number; code?: string };
-    if (statusCode !== undefined || (code !== undefined && !ENDED.includes(code))) throw error;
+    if ((error as { statusCode?: number }).statusCode !== undefined) throw error;
     throw httpError(400, "E_FORM", `the form cannot be read (${printable(causeOf(error))})`);
   }
 }
 
-/** How a connection that ends in the middle is told. */
-const ENDED: readonly string[] = ["ERR_STREAM_PREMATURE_CLOSE", "ECONNRESET"];
+/**
+ * Fires when a connection ends before all of a request has been read: the parser of forms waits for the rest then, for ever.
+ */
+function untilBroken({ raw }: FastifyRequest): AbortSignal {
+  const controller = new AbortController();
+  const look = (): void => {
+    if (!raw.readableEnded) controller.abort();
+  };
+  if (raw.closed) look();
+  else raw.once("close", look);
+  return controller.signal;
+}
+
+function endedEarly(): Error {
+  return httpError(400, "E_ENDED", "the connection ended before the whole body had come");
+}
 
 /** Writes a stream to a new file. */
-async function store(stream: Readable, folder: string, bodyBytes: number): Promise<string> {
+async function store(
+  stream: Readable,
+  folder: string,
+  bodyBytes: number,
+  broken: AbortSignal,
+): Promise<string> {
   const path = join(folder, randomUUID());
   let bytes = 0;
   const count = new Transform({
@@ -118,7 +149,11 @@ async function store(stream: Readable, folder: string, bodyBytes: number): Promi
       else done(null, chunk);
     },
   });
-  await pipeline(stream, count, createWriteStream(path, { flags: "wx", mode: 0o600 }));
+  const file = createWriteStream(path, { flags: "wx", mode: 0o600 });
+  await pipeline(stream, count, file, { signal: broken }).catch((error: unknown) => {
+    const isOfDisk = (error as { errno?: number }).errno !== undefined;
+    throw broken.aborted || !isOfDisk ? endedEarly() : error;
+  });
   if (bytes > bodyBytes) throw tooLarge(bodyBytes);
   if (bytes === 0) throw httpError(400, "E_EMPTY", "the file is empty (0 bytes)");
   return path;
@@ -138,6 +173,6 @@ function clientName(name: string | undefined, otherwise: string): string {
 const LONGEST_NAME = 200;
 
 /** Without control characters, such as those that would colour a terminal. */
-export function printable(text: string): string {
+function printable(text = ""): string {
   return text.replace(/[\p{Cc}\p{Cf}]/gu, "").slice(0, LONGEST_NAME);
 }

@@ -37,13 +37,16 @@ async function play({
   ...options
 }: Played = {}) {
   const folder = mkdtempSync(join(tmpdir(), "emotion-service-app-"));
-  const lane = (): Lane => ({ predictor: { run, restarts: () => 0 }, queue: createQueue() });
+  const lane = (): Lane => ({
+    predictor: { run, restarts: () => 0 },
+    queue: createQueue(),
+    visitors: 0,
+  });
   const service: Service = {
     about: { classifier: null, detector: null, encoders: { image: null, audio: null } },
     limits: { ...DEFAULT_LIMITS, ...limits },
     lanes: { now: lane(), later: lane() },
     folder,
-    visitors: 0,
     isDraining: false,
   };
   const log: string[] = [];
@@ -110,7 +113,7 @@ describe("a token", () => {
         url,
         headers: { ...(authorization !== undefined && { authorization }) },
       });
-      expect(statusCode, String(authorization)).toBe(401);
+      expect([authorization, statusCode]).toEqual([authorization, 401]);
       expect(headers["www-authenticate"]).toBe("Bearer");
     }
     const { statusCode } = await app.inject({
@@ -341,7 +344,7 @@ describe("bodies", () => {
     const sends: RequestInit[] = [
       { body: bytes, headers: { "content-type": "image/png" } },
       { body: form },
-      { body: stream(), headers: { "content-type": "image/png" }, duplex: "half" } as RequestInit,
+      { body: stream(), headers: { "content-type": "image/png" }, duplex: "half" },
     ];
     for (const send of sends) {
       const response = await fetch(`${url}/predict`, { method: "POST", ...send });
@@ -414,7 +417,7 @@ describe("slow clients", () => {
     expect(head.came).toMatch(/^HTTP\/1\.1 408/);
     expect(Math.max(head.ms, body.ms, form.ms)).toBeLessThan(6000);
     await expect.poll(() => namesIn(folder)).toEqual([]);
-    expect(service.visitors).toBe(0);
+    expect(service.lanes.now.visitors).toBe(0);
   });
 
   test("that leave in the middle leave nothing", async () => {
@@ -428,7 +431,22 @@ describe("slow clients", () => {
     await expect.poll(() => namesIn(folder).length).toBe(1);
     socket.destroy();
     await expect.poll(() => namesIn(folder)).toEqual([]);
-    expect(service.visitors).toBe(0);
+    expect(service.lanes.now.visitors).toBe(0);
+  });
+
+  test("that send more than they announced are cut off, and leave nothing", async () => {
+    const { app, folder, service } = await play();
+    await app.listen({ port: 0, host: "127.0.0.1" });
+    const { port } = app.server.address() as AddressInfo;
+    const part = '--b\r\ncontent-disposition: form-data; name="image"; filename="x"\r\n\r\npicture';
+    const head = `POST /predict HTTP/1.1\r\nhost: localhost\r\ncontent-type: multipart/form-data; boundary=b\r\ncontent-length: ${part.length}\r\n\r\n`;
+    const socket = connect(port, "127.0.0.1").setEncoding("latin1");
+    let came = "";
+    socket.on("data", (text: string) => (came += text)).write(`${head}${part}and more\r\n\r\n`);
+    await new Promise<void>((settle) => socket.once("close", () => settle()));
+    expect(came).toMatch(/^HTTP\/1\.1 400 .*"code":"E_HTTP"/s);
+    await expect.poll(() => namesIn(folder)).toEqual([]);
+    expect(service.lanes.now.visitors).toBe(0);
   });
 
   test("that leave while they wait take their work with them", async () => {
@@ -452,7 +470,7 @@ describe("slow clients", () => {
     await expect.poll(() => namesIn(folder).length).toBe(1);
     await delay(50);
     controller.abort();
-    await expect(asked).rejects.toThrow();
+    await expect(asked).rejects.toThrow(/abort/);
     await expect.poll(() => aborted).toBe(1);
     await expect.poll(() => namesIn(folder)).toEqual([]);
   });

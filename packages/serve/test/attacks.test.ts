@@ -3,7 +3,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { crc32, deflateSync } from "node:zlib";
-import { afterEach, describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { descendantsOf, memoryOf } from "../../../scripts/benchmark/startServe.ts";
 import { temporaryFolder } from "../../../test/command.ts";
 import { ffmpeg, hasFfmpeg } from "../../../test/video.ts";
@@ -22,13 +22,10 @@ async function predict(
     method: "POST",
     body: formOf({ [field]: [bytes, name] }),
   });
-  return { status: response.status, body: await response.json() };
+  const body = await response.json();
+  if (filesLeft(service()).length > 0) throw new Error("files are left");
+  return { status: response.status, body };
 }
-
-afterEach(async () => {
-  expect((await fetch(`${service().url}/health`)).status).toBe(200);
-  expect(filesLeft(service())).toEqual([]);
-});
 
 /** MiB of the processes of the service. */
 const memory = (): number =>
@@ -258,4 +255,9 @@ describe("wrong kinds", () => {
       expect(await response.text()).not.toMatch(/root:|"dependencies"/);
     }
   });
+});
+
+test("after all of that it answers", async () => {
+  expect((await fetch(`${service().url}/health`)).status).toBe(200);
+  expect(filesLeft(service())).toEqual([]);
 });

@@ -132,8 +132,12 @@ export async function runFfmpeg(
     .inputOptions([
       ...(prlimit === undefined ? [] : [`--as=${MOST_MEMORY_BYTES}`, "--core=0", program]),
       "-nostdin",
-      ...["-protocol_whitelist", "file,pipe", "-format_whitelist", FORMATS],
-      ...["-max_pixels", String(limits.pixels ?? MOST_PIXELS)],
+      "-protocol_whitelist",
+      "file,pipe",
+      "-format_whitelist",
+      FORMATS,
+      "-max_pixels",
+      String(limits.pixels ?? MOST_PIXELS),
     ])
     .outputOptions([...output.options])
     .format(output.format)

@@ -68,6 +68,8 @@ function isSystemError(error: unknown): error is NodeJS.ErrnoException {
 
 /** Runs a program as this process: Ctrl-C or a TERM signal aborts it once, its name being the reason, a second one kills it. */
 export async function runProcess(createProgram: (io: CliIo) => CommandUnknownOpts): Promise<void> {
+  // ONNX Runtime (from 1.29 on) tells its makers what it runs, and reads this when it loads; a worker's own copy would not reach it.
+  process.env["ORT_DISABLE_TELEMETRY"] ??= "1";
   const controller = new AbortController();
   const stop = (name: NodeJS.Signals): void => controller.abort(name);
   process.once("SIGINT", stop);

@@ -24,7 +24,7 @@ const HEAD_BYTES = 12;
 export async function refuseLargePicture(path: string, pixels: number): Promise<void> {
   const head = await headOf(path);
   const isKnown = HEADS.some((form) =>
-    [...form].every((byte, at) => byte === "?" || byte === head[at]),
+    form.split("").every((byte, at) => byte === "?" || byte === head[at]),
   );
   if (!isKnown)
     throw new UserError("E_INPUT_BROKEN", `${path}: is no picture that can be read`, {

@@ -111,10 +111,10 @@ async function faceEncoder(info: EncoderInfo, options: ImageEncoderOptions): Pro
   requireSameEncoder(info, found, { ...THIS_INSTALL, actual });
   const encoder = await loadFaceEncoder(crop, { trained, onNotice: options.onNotice });
   const prepare = async (image: RgbImage, rule: FaceCrop, onFace: OnFace | undefined) => {
-    const [found] = await encoder.prepareAll(image, 1, rule);
+    const [largest] = await encoder.prepareAll(image, 1, rule);
     const { width, height } = image;
-    if (found !== undefined) onFace?.({ crop: found.face, box: found.box, width, height });
-    return found?.face;
+    if (largest !== undefined) onFace?.({ crop: largest.face, box: largest.box, width, height });
+    return largest?.face;
   };
   return {
     info,
