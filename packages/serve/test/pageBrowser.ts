@@ -5,8 +5,10 @@ import { expect, onTestFinished } from "vitest";
 import { scriptOf } from "../../../test/command.ts";
 
 /** The built command, listening on a port that is free. */
-export async function startServer(): Promise<{ readonly url: string; stop(): Promise<void> }> {
-  const child = spawn(process.execPath, [scriptOf("serve"), "--port", "0", "--quiet"]);
+export async function startServer(
+  ...flags: readonly string[]
+): Promise<{ readonly url: string; stop(): Promise<void> }> {
+  const child = spawn(process.execPath, [scriptOf("serve"), "--port", "0", "--quiet", ...flags]);
   const url = await new Promise<string>((done, fail) => {
     let said = "";
     child.stderr.on("data", (text: Buffer) => {
@@ -26,10 +28,14 @@ async function stop(child: ChildProcess): Promise<void> {
 }
 
 /**
- * Opens the page, and closes it when the test ends: it must then have asked no other host for anything, have broken no content
+ * Opens the page, waits for a sign that it is there, and closes it when the test ends: it must then have asked no other host for anything, have broken no content
  * policy, and have thrown nothing.
  */
-export async function openPage(browser: Browser, url: string): Promise<Page> {
+export async function openPage(
+  browser: Browser,
+  url: string,
+  sign = "Models: face_cnn + audio_cnn",
+): Promise<Page> {
   const context = await browser.newContext({ reducedMotion: "reduce" });
   const page = await context.newPage();
   const faults: string[] = [];
@@ -53,7 +59,7 @@ export async function openPage(browser: Browser, url: string): Promise<Page> {
     expect(faults).toEqual([]);
   });
   await page.goto(url);
-  await page.getByText("Models: face_cnn + audio_cnn").waitFor();
+  await page.getByText(sign).first().waitFor();
   return page;
 }
 

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Browser, Page, Route } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { expectAccessible, findChromium, launch } from "../../../test/chromium.ts";
 import { drawRoom } from "../../../test/video.ts";
 import { analyse, openPage, expectSeen, startServer } from "./pageBrowser.ts";
@@ -71,22 +71,22 @@ describe.skipIf(chromium === undefined)("what goes wrong, and recording, in Chro
     expect(asked).toBe(3);
   });
 
-  it("asks for a token, keeps it for the tab, and sends it", async () => {
-    const page = await open();
-    const sent: (string | undefined)[] = [];
-    await page.route("**/predict?*", (route) => {
-      const given = route.request().headers()["authorization"];
-      sent.push(given);
-      return given === "Bearer s3cret"
-        ? route.continue()
-        : fail(route, 401, { code: "E_TOKEN", message: "a token is needed" });
-    });
-    await analyse(page, picture);
-    await page.getByLabel("Token, kept until this tab is closed").fill("s3cret");
+  it("asks for a token until it is the right one, and keeps it for the tab", async () => {
+    const guarded = await startServer("--token", "s3cret");
+    onTestFinished(() => guarded.stop());
+    const page = await openPage(browser, guarded.url, "The server wants a token");
     await expectAccessible(page);
-    await page.keyboard.press("Enter");
+    for (const token of ["wrong", "s3cret"]) {
+      await page.getByLabel("Token, kept until this tab is closed").fill(token);
+      const answered = page.waitForResponse("**/models");
+      await page.keyboard.press("Enter");
+      expect((await answered).status()).toBe(token === "wrong" ? 401 : 200);
+    }
+    await page.getByText("Models: face_cnn + audio_cnn").waitFor();
+    await analyse(page, picture);
     await expectSeen(page, "A face was found.");
-    expect(sent).toEqual([undefined, "Bearer s3cret"]);
+    await page.reload();
+    await page.getByText("Models: face_cnn + audio_cnn").waitFor();
   });
 
   it("says that no server answers", async () => {

@@ -48,7 +48,10 @@ async function loadModels(): Promise<void> {
     byId("cards").replaceChildren(...cards, make("li", {}, make("a", { href: "/docs" }, "API")));
   } catch (error) {
     models.textContent = "";
-    showProblem(error, () => void loadModels().then(showEmpty));
+    showProblem(error, () => {
+      showEmpty();
+      void loadModels();
+    });
   }
 }
 
@@ -89,4 +92,5 @@ function showProblem(error: unknown, onRetry: () => void): void {
       ? error.problem
       : { status: -1, code: "E_PAGE", message: `the page failed: ${String(error)}` };
   show(makeProblem(problem, onRetry));
+  body.querySelector("input")?.focus();
 }
