@@ -6,7 +6,7 @@ import { parseBlocks, parseSpans } from "../page/src/markdown.ts";
 import { addFiles, kindOf } from "../page/src/selection.ts";
 import { createEventReader } from "../page/src/serverEvents.ts";
 import { frequencyLabels, timeTicks } from "../page/src/ticks.ts";
-import { clock, duration, faceWords, signed, voiceWords } from "../page/src/words.ts";
+import { clock, duration, faceWords, sentence, signed, voiceWords } from "../page/src/words.ts";
 
 it("gives events whole, wherever the connection cuts them", () => {
   const stream =
@@ -118,6 +118,7 @@ it("says times, scores and what was found in words", () => {
     "3 s",
     "90 s",
   ]);
+  expect([sentence("is empty"), sentence("Bearer …")]).toEqual(["Is empty.", "Bearer …"]);
   expect([signed(0.0312), signed(-0.5)]).toEqual(["+0.031", "−0.500"]);
   expect(faceWords({ present: true, frames: 12, faces: 10 })?.text).toBe(
     "A face was found in 10 of 12 frames.",

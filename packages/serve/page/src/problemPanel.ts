@@ -1,6 +1,6 @@
 import { type Problem, keepToken } from "./api.ts";
 import { make, makeButton } from "./dom.ts";
-import { capitalized } from "./words.ts";
+import { sentence } from "./words.ts";
 
 /** What a status means to whom uses the page. */
 const TITLES: Readonly<Record<number, string>> = {
@@ -27,9 +27,9 @@ export function makeProblem(
     "div",
     { class: "problem", role: "group", "aria-labelledby": "problem-title" },
     make("h3", { id: "problem-title" }, title),
-    make("p", {}, `${capitalized(message)}.`),
+    make("p", {}, sentence(message)),
   );
-  if (hint !== undefined) panel.append(make("p", {}, `${capitalized(hint)}.`));
+  if (hint !== undefined) panel.append(make("p", {}, sentence(hint)));
   if (status === 401) panel.append(makeTokenForm(onRetry));
   else panel.append(makeButton("Try again", onRetry));
   panel.append(make("p", { class: "hint" }, status <= 0 ? code : `${code}, status ${status}`));

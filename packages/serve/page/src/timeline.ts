@@ -40,7 +40,7 @@ export function makeTimeline(
   const area = plot.querySelector<HTMLElement>(".plot-area");
   if (area !== null) beSlider(area, timeline, playhead, found);
   playhead.follow((now) => (words.textContent = describe(entryAt(timeline, now), found)));
-  plot.append(makeLegend(rows.hasAnomalies), words, makeTimelineTable(timeline, rows.emotions));
+  plot.append(makeLegend(rows.hasAnomalies), words, makeTimelineTable(timeline, rows));
   plot.classList.add("timeline");
   return plot;
 }
@@ -127,17 +127,17 @@ function describe(entry: TimelineEntry | undefined, parts: TimelineRows["found"]
 
 function makeTimelineTable(
   timeline: readonly TimelineEntry[],
-  emotions: readonly string[],
+  { emotions, found, hasAnomalies }: TimelineRows,
 ): HTMLElement {
-  const header = ["Start, s", "End, s", "Told", ...emotions, "Face", "Voice", "Anomaly score"];
+  const score = hasAnomalies ? ["anomaly score"] : [];
+  const header = ["start, s", "end, s", "told", ...emotions, ...found, ...score];
   const rows = timeline.map((entry) => [
     String(entry.start),
     String(entry.end),
     entry.emotion ?? "–",
     ...emotions.map((emotion) => entry.emotion_probs?.[emotion]?.toFixed(3) ?? "–"),
-    entry.face ? "yes" : "no",
-    entry.voice ? "yes" : "no",
-    entry.anomaly_score === null ? "–" : signed(entry.anomaly_score),
+    ...found.map((part) => (entry[part] ? "yes" : "no")),
+    ...score.map(() => (entry.anomaly_score === null ? "–" : signed(entry.anomaly_score))),
   ]);
   const table = makeTable("The timeline's numbers", header, rows);
   return make(

@@ -82,7 +82,8 @@ function drawEmotions(
     context.fillStyle = shade(accent, surface, probability);
     context.fillRect(left, row * ROW, Math.max(1, right - left - 0.5), ROW);
     if (probability < most) continue;
-    context.fillStyle = probability > 0.55 ? surface : text;
+    context.fillStyle = text;
+    context.strokeStyle = surface; // a ring, as the shade below may be near the dot's
     context.beginPath();
     context.arc(
       (left + right) / 2,
@@ -92,6 +93,7 @@ function drawEmotions(
       2 * Math.PI,
     );
     context.fill();
+    context.stroke();
   }
 }
 

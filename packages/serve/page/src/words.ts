@@ -31,6 +31,11 @@ export function capitalized(text: string): string {
   return text.slice(0, 1).toUpperCase() + text.slice(1);
 }
 
+/** "the file: is empty" → "The file: is empty." */
+export function sentence(text: string): string {
+  return `${capitalized(text)}${/[.…!?]$/.test(text) ? "" : "."}`;
+}
+
 /** What was found of the face; undefined where no picture was given. */
 export function faceWords(facts: ModalityFacts): { found: boolean; text: string } | undefined {
   if (facts.cause === "not given") return undefined;
@@ -54,5 +59,5 @@ export function voiceWords(facts: ModalityFacts): { found: boolean; text: string
 }
 
 function reason({ cause = "" }: ModalityFacts): string {
-  return `${capitalized(cause)}.`;
+  return sentence(cause);
 }
