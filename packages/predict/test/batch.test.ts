@@ -96,6 +96,12 @@ describe("--manifest", () => {
     });
   });
 
+  it("may have semicolons, as Excel writes it in much of Europe", async () => {
+    write("semicolons.csv", "\uFEFFpath;label\r", `${CLIP};happy\r`, "\r");
+    const { printed } = await run<Predictions>("--manifest", "semicolons.csv");
+    expect(printed.predictions.map(({ audio }) => audio)).toEqual([CLIP]);
+  });
+
   it("has a timeline where there is time", async () => {
     write("times.csv", "path", FACE, CLIP);
     const { printed } = await run<Predictions>("--manifest", "times.csv", "--window", "1");
