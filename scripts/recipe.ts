@@ -1,4 +1,9 @@
-/** What the trainings of audio_cnn and of face_cnn share: their flags, and the settings that these stand for. */
+/** What the trainings of audio_cnn and of face_cnn share: their flags, the settings that these stand for, figures of folds. */
+import {
+  type ScoredRows,
+  calibrationOf,
+  fitTemperature,
+} from "../packages/core/src/metrics/calibration.ts";
 import { BACKENDS } from "../packages/core/src/model/backendNames.ts";
 import { type Tf, loadTensorFlow } from "../packages/core/src/model/backend.ts";
 import type { EpochRecord, TrainSettings } from "../packages/core/src/model/trainClassifier.ts";
@@ -70,4 +75,28 @@ export function recallsOf(
       return [name, (row[i] ?? 0) / row.reduce((a, b) => a + b, 0)];
     }),
   );
+}
+
+/**
+ * How sure networks may be of what they have not seen: the temperature that suits the held-out rows of all folds best, and the
+ * expected calibration error of each fold by the temperature of the others.
+ */
+export function calibrationOfFolds(folds: readonly ScoredRows[], classes: number) {
+  const byOthers = folds.map((fold) => {
+    const temperature = fitTemperature(joined(folds.filter((other) => other !== fold)), classes);
+    return { ...fold, logits: fold.logits.map((score) => score / temperature) };
+  });
+  const all = joined(folds);
+  const [before, after] = [calibrationOf(all, classes), calibrationOf(joined(byOthers), classes)];
+  return {
+    temperature: fitTemperature(all, classes),
+    ece: { before: before.ece, after: after.ece },
+  };
+}
+
+function joined(rows: readonly ScoredRows[]): ScoredRows {
+  return {
+    logits: Float32Array.from(rows.flatMap(({ logits }) => [...logits])),
+    truth: Int32Array.from(rows.flatMap(({ truth }) => [...truth])),
+  };
 }

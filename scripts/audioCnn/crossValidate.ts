@@ -6,12 +6,14 @@
  *
  * FILE is written by audio-preprocess. Each fold is trained for all epochs and measured after the last: no fold is chosen by the
  * clips that it is measured on. Prints one JSON line a fold, then the mean and the deviation of the macro recall, and the recall and
- * the confusion over all clips, each measured by the network that had not heard its speaker.
+ * the confusion over all clips, each measured by the network that had not heard its speaker, and the temperature that makes such networks as
+ * sure as they are right.
  */
 import { parseArgs } from "node:util";
+import type { ScoredRows } from "../../packages/core/src/metrics/calibration.ts";
 import { evaluate } from "../../packages/core/src/model/trainClassifier.ts";
 import { createRandom, shuffle } from "../../packages/core/src/random.ts";
-import { backendOf, recallsOf, settingsOf, spreadOf } from "../recipe.ts";
+import { backendOf, calibrationOfFolds, recallsOf, settingsOf, spreadOf } from "../recipe.ts";
 import { FLAGS, fit, readCorpus, sourceOf } from "./fit.ts";
 
 const { values: flags } = parseArgs({
@@ -31,6 +33,7 @@ const order = shuffle([...new Set(speakers)].sort(), createRandom(seed));
 const foldOf = new Map(order.map((speaker, i) => [speaker, i % folds]));
 const { tf, backend } = await backendOf(flags);
 const recalls: number[] = [];
+const scored: ScoredRows[] = []; // of each fold
 const confusion = classes.map(() => classes.map(() => 0)); // [meant, told]
 for (let fold = 0; fold < folds; fold += 1) {
   if (flags.only !== undefined && Number(flags.only) !== fold) continue;
@@ -38,7 +41,8 @@ for (let fold = 0; fold < folds; fold += 1) {
 }
 const { mean: uar, deviation } = spreadOf(recalls);
 const recall = recallsOf(classes, confusion);
-const folded = { backend, folds: recalls.length, uar, deviation };
+const calibration = calibrationOfFolds(scored, classes.length);
+const folded = { backend, folds: recalls.length, uar, deviation, ...calibration };
 console.log(JSON.stringify({ ...folded, recall, classes, confusion }));
 
 /** Trains on all other folds; returns the macro recall on this one. */
@@ -49,7 +53,8 @@ async function runFold(fold: number): Promise<number> {
   const rows = { isTrained: (row: number) => !isHeldOut(row), isWatched: isHeldOut };
   const model = await fit(tf, corpus, settings, rows, `fold ${fold}`);
   const test = sourceOf(corpus, isHeldOut);
-  const { metrics } = await evaluate(tf, model, test, classes);
+  const { metrics, logits, truth } = await evaluate(tf, model, test, classes);
+  scored.push({ logits, truth });
   model.dispose();
   for (const [i, row] of metrics.confusion.entries())
     for (const [j, count] of row.entries()) confusion[i]![j]! += count;

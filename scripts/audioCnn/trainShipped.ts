@@ -1,11 +1,12 @@
 /**
  * Trains the audio_cnn that ships, packages/core/models/audio_cnn, on every clip of a file of audio-preprocess.
  *
- *     node --import tsx scripts/audioCnn/trainShipped.ts --audio_h5 FILE --output FOLDER [--epochs 30] [--lr 0.0003]
+ *     node --import tsx scripts/audioCnn/trainShipped.ts --audio_h5 FILE --output FOLDER [--temperature 1] [--epochs 30] [--lr 0.0003]
  *         [--batch_size 64] [--weight_decay 0.01] [--seed 1] [--backend auto]
  *
  * No clip is held back, so what is printed along the way is measured on clips that were trained on. How well such a network knows
- * speakers that it has not heard is what crossValidate.ts measures, with the same recipe.
+ * speakers that it has not heard is what crossValidate.ts measures, with the same recipe; it prints the
+ * --temperature too that scores are to be divided by.
  */
 import { parseArgs } from "node:util";
 import { withOutputs } from "../../packages/core/src/files/outputs.ts";
@@ -17,6 +18,7 @@ const { values: flags } = parseArgs({
   options: {
     audio_h5: { type: "string" },
     output: { type: "string" },
+    temperature: { type: "string", default: "1" },
     ...FLAGS,
   },
 });
@@ -38,6 +40,7 @@ await withOutputs((outputs) => {
     classes: corpus.classes,
     features: corpus.config,
     weights: model.weights(),
+    temperature: Number(flags.temperature),
     epoch: settings.epochs,
     settings: { ...settings },
     metrics: {},

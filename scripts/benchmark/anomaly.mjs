@@ -13,6 +13,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { root } from "../setup.mjs";
+import { median } from "./median.mjs";
 
 const { values: flags } = parseArgs({
   options: {
@@ -46,8 +47,9 @@ function compare() {
         console.log(`turn ${turn}: ${name.padEnd(12)} ${line((key) => runs[name].at(-1)[key])}`);
       }
     for (const [name, each] of Object.entries(runs))
-      console.log(`median: ${name.padEnd(12)} ${line((key) => median(each, key))}`);
-    const ratio = (key) => (median(runs["scikit-learn"], key) / median(runs.ours, key)).toFixed(1);
+      console.log(`median: ${name.padEnd(12)} ${line((key) => medianOf(each, key))}`);
+    const ratio = (key) =>
+      (medianOf(runs["scikit-learn"], key) / medianOf(runs.ours, key)).toFixed(1);
     console.log(`times as fast: fit ${ratio("fit_seconds")}, score ${ratio("score_seconds")}`);
   } finally {
     rmSync(folder, { recursive: true, force: true });
@@ -89,6 +91,6 @@ function line(valueOf) {
   return `fit ${milliseconds("fit_seconds")}, score ${milliseconds("score_seconds")}`;
 }
 
-function median(runs, key) {
-  return runs.map((run) => run[key]).toSorted((a, b) => a - b)[Math.floor(runs.length / 2)];
+function medianOf(runs, key) {
+  return median(runs.map((run) => run[key] ?? NaN));
 }

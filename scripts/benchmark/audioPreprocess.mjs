@@ -12,6 +12,7 @@ import { tmpdir } from "node:os";
 import { extname, join } from "node:path";
 import { parseArgs } from "node:util";
 import { root } from "../setup.mjs";
+import { median } from "./median.mjs";
 
 const { values: flags } = parseArgs({
   options: {
@@ -99,12 +100,6 @@ function peakMemory(pid) {
 
 function seconds(run) {
   return run.seconds;
-}
-
-function median(numbers) {
-  const sorted = numbers.toSorted((a, b) => a - b);
-  const middle = sorted.length / 2;
-  return (sorted[Math.ceil(middle) - 1] + sorted[Math.floor(middle)]) / 2;
 }
 
 function line(name, runs) {

@@ -16,6 +16,7 @@ import { parseArgs } from "node:util";
 import { Worker, isMainThread, parentPort, workerData } from "node:worker_threads";
 import { root } from "../setup.mjs";
 import { copyPictures } from "./copyPictures.mjs";
+import { median } from "./median.mjs";
 
 /** A module of core, as built. */
 const core = (name) => import(join(root, `packages/core/dist/${name}.js`));
@@ -172,12 +173,6 @@ async function faceThread({ files, batchSize }) {
     parentPort.postMessage("done");
   });
   parentPort.postMessage("ready");
-}
-
-function median(values) {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = sorted.length / 2;
-  return (sorted[Math.ceil(middle) - 1] + sorted[Math.floor(middle)]) / 2;
 }
 
 if (isMainThread) await main();

@@ -17,6 +17,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { root } from "../setup.mjs";
 import { copyPictures } from "./copyPictures.mjs";
+import { median } from "./median.mjs";
 
 const { values: flags } = parseArgs({
   options: {
@@ -98,31 +99,29 @@ function resourcesOf(pid) {
   }
 }
 
-function median(runs, key) {
-  const sorted = runs.map((run) => run[key] ?? NaN).sort((a, b) => a - b);
-  const middle = sorted.length / 2;
-  return (sorted[Math.ceil(middle) - 1] + sorted[Math.floor(middle)]) / 2;
-}
-
 function line(name, runs, count) {
   const all = runs.map(({ seconds }) => seconds);
   const range = `${Math.min(...all).toFixed(2)} to ${Math.max(...all).toFixed(2)}`;
-  const seconds = median(runs, "seconds");
+  const seconds = medianOf(runs, "seconds");
   return (
     `${name}: median ${seconds.toFixed(2)} s (${range}), ${(count / seconds).toFixed(1)} pictures/s, ` +
-    `${((1000 * median(runs, "processor")) / count).toFixed(1)} ms of processor time a picture, ` +
-    `peak ${median(runs, "peak").toFixed(0)} MiB`
+    `${((1000 * medianOf(runs, "processor")) / count).toFixed(1)} ms of processor time a picture, ` +
+    `peak ${medianOf(runs, "peak").toFixed(0)} MiB`
   );
 }
 
 function printRatios({ ours, peer }, count) {
-  const ratio = (key) => (median(peer, key) / median(ours, key)).toFixed(2);
+  const ratio = (key) => (medianOf(peer, key) / medianOf(ours, key)).toFixed(2);
   console.log(`peer's wall time / ours: ${ratio("seconds")}`);
   console.log(`peer's processor time / ours: ${ratio("processor")}`);
-  const rate = median(peer, "rate");
+  const rate = medianOf(peer, "rate");
   if (Number.isNaN(rate)) return;
-  const whole = count / median(ours, "seconds");
+  const whole = count / medianOf(ours, "seconds");
   console.log(
     `the rate the peer prints: ${rate.toFixed(1)} images/s; ours, start included, is ${(whole / rate).toFixed(2)} times that`,
   );
+}
+
+function medianOf(runs, key) {
+  return median(runs.map((run) => run[key] ?? NaN));
 }

@@ -14,6 +14,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { root } from "../setup.mjs";
+import { median } from "./median.mjs";
 
 const { values: flags } = parseArgs({
   options: {
@@ -142,10 +143,7 @@ function settings(name) {
 }
 
 function medians(runs) {
-  const middle = (key) => {
-    const sorted = runs.map((run) => run[key]).toSorted((a, b) => a - b);
-    return (sorted[Math.ceil(sorted.length / 2) - 1] + sorted[Math.floor(sorted.length / 2)]) / 2;
-  };
+  const middle = (key) => median(runs.map((run) => run[key]));
   return Object.fromEntries(Object.keys(runs[0]).map((key) => [key, middle(key)]));
 }
 

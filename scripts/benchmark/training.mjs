@@ -14,6 +14,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { root } from "../setup.mjs";
+import { median } from "./median.mjs";
 
 const { values: flags } = parseArgs({
   options: {
@@ -113,8 +114,4 @@ function output([program, ...args]) {
       status === 0 ? done(text) : fail(new Error(`${program} ended with ${status}`)),
     );
   });
-}
-
-function median(values) {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
 }

@@ -8,12 +8,14 @@
  * DIR holds aligned faces, a folder a class. Each network is trained for all epochs and measured after the last: none is chosen by the
  * faces that it is measured on, of which it sees each as it is and mirrored, as embed and predict do. Prints one JSON line a fold:
  * the macro recall of the expression network's own output (not trained here), of logistic regression on its feature, and of
- * face_cnn; then means and deviations, and the recall and the confusion of face_cnn over all faces.
+ * face_cnn; then means and deviations, and of face_cnn the recall and the confusion over all faces, and the temperature that makes it as sure as it
+ * is right.
  */
 import { parseArgs } from "node:util";
+import type { ScoredRows } from "../../packages/core/src/metrics/calibration.ts";
 import { classificationMetrics } from "../../packages/core/src/metrics/classification.ts";
 import { createRandom, shuffle } from "../../packages/core/src/random.ts";
-import { backendOf, recallsOf, settingsOf, spreadOf } from "../recipe.ts";
+import { backendOf, calibrationOfFolds, recallsOf, settingsOf, spreadOf } from "../recipe.ts";
 import { FLAGS, fit, scoresOf } from "./fit.ts";
 import { expressionScores, fitFeature } from "./rivals.ts";
 import { readFaces } from "./views.ts";
@@ -35,6 +37,7 @@ const foldOf = stratifiedFolds();
 const { tf, backend } = await backendOf(flags);
 const NAMES = ["expression", "feature", "face_cnn"] as const;
 const recalls: Record<(typeof NAMES)[number], number>[] = [];
+const scored: ScoredRows[] = []; // of each fold, by face_cnn
 const confusion = classes.map(() => classes.map(() => 0)); // [meant, told] by face_cnn
 for (let fold = 0; fold < folds; fold += 1) {
   if (flags.only !== undefined && Number(flags.only) !== fold) continue;
@@ -44,9 +47,9 @@ const recall = recallsOf(classes, confusion);
 const summary = Object.fromEntries(
   NAMES.map((name) => [name, spreadOf(recalls.map((of) => of[name]))]),
 );
-console.log(
-  JSON.stringify({ backend, folds: recalls.length, ...summary, recall, classes, confusion }),
-);
+const calibration = calibrationOfFolds(scored, classes.length);
+const folded = { backend, folds: recalls.length, ...summary, ...calibration };
+console.log(JSON.stringify({ ...folded, recall, classes, confusion }));
 
 /** The fold of each face: the faces of a class are dealt out in an order drawn from the seed. */
 function stratifiedFolds(): Int32Array {
@@ -64,9 +67,10 @@ async function runFold(fold: number): Promise<Record<(typeof NAMES)[number], num
   const rows = { isTrained: (row: number) => !isHeldOut(row), isWatched: isHeldOut };
   const started = performance.now();
   const measured = [...labels.keys()].filter(isHeldOut);
+  const truth = Int32Array.from(measured, (row) => classes.indexOf(labels[row] ?? ""));
   const metricsOf = (scores: Float32Array) =>
     classificationMetrics(
-      Int32Array.from(measured, (row) => classes.indexOf(labels[row] ?? "")),
+      truth,
       Int32Array.from(measured, (_, i) => largest(scores, i)),
       classes,
     );
@@ -74,7 +78,9 @@ async function runFold(fold: number): Promise<Record<(typeof NAMES)[number], num
   const feature = await fitFeature(tf, faces, settings, rows);
   const model = await fit(tf, faces, settings, rows, `fold ${fold}`);
   const ofFeature = metricsOf(await scoresOf(tf, feature, faces, isHeldOut));
-  const ofModel = metricsOf(await scoresOf(tf, model, faces, isHeldOut));
+  const logits = await scoresOf(tf, model, faces, isHeldOut);
+  const ofModel = metricsOf(logits);
+  scored.push({ logits, truth });
   for (const learner of [feature, model]) learner.dispose();
   for (const [i, row] of ofModel.confusion.entries())
     for (const [j, count] of row.entries()) confusion[i]![j]! += count;

@@ -1,11 +1,12 @@
 /**
  * Trains the face_cnn that ships, packages/core/models/face_cnn, on every face of a folder of aligned faces, a folder a class.
  *
- *     node --import tsx scripts/faceCnn/trainShipped.ts --images_dir DIR --output FOLDER [--views 6] [--epochs 30] [--lr 0.0002]
+ *     node --import tsx scripts/faceCnn/trainShipped.ts --images_dir DIR --output FOLDER [--temperature 1] [--views 6] [--epochs 30] [--lr 0.0002]
  *         [--batch_size 64] [--weight_decay 0.01] [--seed 1] [--backend auto]
  *
  * No face is held back, so what is printed along the way is measured on faces that were trained on. How well such a network knows
- * faces that it has not seen is what crossValidate.ts measures, with the same recipe.
+ * faces that it has not seen is what crossValidate.ts measures, with the same recipe; it prints the
+ * --temperature too that scores are to be divided by.
  */
 import { parseArgs } from "node:util";
 import { withOutputs } from "../../packages/core/src/files/outputs.ts";
@@ -18,6 +19,7 @@ const { values: flags } = parseArgs({
   options: {
     images_dir: { type: "string" },
     output: { type: "string" },
+    temperature: { type: "string", default: "1" },
     ...FLAGS,
   },
 });
@@ -37,6 +39,7 @@ await withOutputs((outputs) => {
   writeFaceCheckpoint(outputs.stage(output, "folder"), {
     classes: faces.classes,
     weights: model.weights(),
+    temperature: Number(flags.temperature),
     epoch: settings.epochs,
     settings: { ...settings, views: Number(flags.views) },
     metrics: {},

@@ -234,12 +234,12 @@ export async function embedAudioFeatures(
 
 /** An embedding, or why a clip can have none: it is too short for the network. */
 async function embedOrCause(
-  { embed }: AudioEncoder,
+  encoder: AudioEncoder,
   cells: Float32Array,
   frames: number,
 ): Promise<Float32Array | string> {
   try {
-    return await embed(cells, frames);
+    return await encoder.embed(cells, frames);
   } catch (error) {
     if (error instanceof UserError && error.code === "E_INPUT_BROKEN") return causeOf(error);
     throw error;

@@ -149,19 +149,14 @@ function planByLabel(images: readonly Item[], audio: readonly Item[], options: S
     isCore: (unit) => unit.items.some((item) => candidates.has(item) && item.modality === "audio"),
     isNeeded: (item) => candidates.has(item) && item.modality === "image",
   });
-  const samples: Sample[] = [];
   const inParts = groupBy(items, (item) => partOf.get(item) ?? "all");
-  for (const part of [...PARTS, "all"] as const) {
-    const matching = matchByLabel(
-      inParts.get(part) ?? [],
-      pairsOf(part, options.pairsPerClass, fractions),
-      random,
-    );
-    samples.push(...matching.samples);
-    leftOut.push(...matching.leftovers);
-  }
-  const rows = [...samples, ...leftOut.filter(stays).map(aloneSample)];
-  const dropped = leftOut.filter((leftover) => !stays(leftover));
+  const matchings = ([...PARTS, "all"] as const).map((part) =>
+    matchByLabel(inParts.get(part) ?? [], pairsOf(part, options.pairsPerClass, fractions), random),
+  );
+  const samples = matchings.flatMap((matching) => matching.samples);
+  const unmatched = [...leftOut, ...matchings.flatMap((matching) => matching.leftovers)];
+  const rows = [...samples, ...unmatched.filter(stays).map(aloneSample)];
+  const dropped = unmatched.filter((leftover) => !stays(leftover));
   return { parts: sortedParts(rows, partOf), dropped, notSplit };
 }
 

@@ -49,7 +49,7 @@ export async function readSide(
       hint: "write it with embed, on a folder that has files",
     });
   items.sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0));
-  const again = items.filter((item, index) => isSameRow(item, items[index - 1]));
+  const again = repeatedRows(items);
   const repeats = new Set(again);
   return {
     encoder,
@@ -62,13 +62,20 @@ function repeated(item: Item): Leftover {
   return { items: [item], cause: "the same row again", keepable: false };
 }
 
-/** Whether two rows agree in path, label and every value; rows of one path that do not are two images or clips. */
-function isSameRow(item: Item, other: Item | undefined): boolean {
-  return (
-    item.path === other?.path &&
-    item.label === other.label &&
-    item.vector.every((value, column) => value === other.vector[column])
-  );
+/**
+ * Rows that agree with an earlier one in path, label and every value; rows of one path that do not are two images or clips.
+ * @param items sorted by path
+ */
+function repeatedRows(items: readonly Item[]): Item[] {
+  const seen = new Set<string>(); // of the path at hand
+  return items.filter(({ path, label, vector }, index) => {
+    if (path !== items[index - 1]?.path) seen.clear();
+    const bytes = Buffer.from(vector.buffer, vector.byteOffset, vector.byteLength);
+    const row = `${label}\n${bytes.toString("latin1")}`;
+    const isSeen = seen.has(row);
+    seen.add(row);
+    return isSeen;
+  });
 }
 
 /** What the encoders that we know are for. */

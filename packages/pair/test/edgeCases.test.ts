@@ -84,6 +84,17 @@ describe("rows of one path", () => {
     ]);
   });
 
+  test("the same row again counts once though another one of its path lies between", async () => {
+    const row = { path: "a.jpg", vector: [1, 2] };
+    const images: Row[] = [
+      { ...row, split: "train" },
+      { ...row, vector: [3, 4], split: "val" },
+      { ...row, split: "test" },
+    ];
+    const { summary } = await run([...images, ...named("b.jpg")], named("b.wav"));
+    expect(summary().dropped.image["the same row again"]).toBe(1);
+  });
+
   test("two images of one path are two images: by name neither is paired", async () => {
     const images: Row[] = [
       { path: "a.jpg", vector: [1, 2], split: "train" },

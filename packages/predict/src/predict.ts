@@ -8,7 +8,12 @@ import { openPredictor } from "@emotion-service/core/predict/predictor";
 import type { Input, Prediction } from "@emotion-service/core/predict/scoreInput";
 import { type InputFlags, batchOf, chooseInputs, requireOneSource } from "./chooseInputs.ts";
 import { causesOf, listCauses } from "./failures.ts";
-import { type PredictionWork, type WorkOptions, beginWork } from "./predictionWork.ts";
+import {
+  NO_SUCH_FILE,
+  type PredictionWork,
+  type WorkOptions,
+  beginWork,
+} from "./predictionWork.ts";
 import { writePredictions } from "./writePredictions.ts";
 
 export interface PredictOptions extends InputFlags, WorkOptions {
@@ -115,6 +120,15 @@ function refuseWindow(): never {
   });
 }
 
+/** Manifests of other commands name files relative to the folder that these were given. */
+function wayToPaths(
+  causes: Readonly<Record<string, number>>,
+  { manifest }: PredictOptions,
+): string[] {
+  const isLost = Object.keys(causes).join() === NO_SUCH_FILE;
+  return manifest !== undefined && isLost ? ["relative paths start at the manifest's folder"] : [];
+}
+
 /** The modalities that inputs may have. */
 function modalitiesIn(inputs: readonly Input[]) {
   return MODALITIES.filter((modality) =>
@@ -143,7 +157,7 @@ function resultOf(work: PredictionWork, inputs: number, options: PredictOptions)
     throw new UserError(
       "E_INPUT_BROKEN",
       `${batch}: none of its ${inputs} inputs gave a prediction`,
-      { hint: listCauses(causes).join("; ") },
+      { hint: [...listCauses(causes), ...wayToPaths(causes, options)].join("; ") },
     );
   if (batch === undefined && predictions[0] !== undefined) return predictions[0];
   if (jsonl === undefined) return { predictions, failed };

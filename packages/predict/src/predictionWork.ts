@@ -83,6 +83,9 @@ export function beginWork(
   };
 }
 
+/** The cause of an input that is not there. */
+export const NO_SUCH_FILE = "no such file";
+
 /** Which files, and which content of theirs. */
 function keyOfInput(input: Input): string {
   return JSON.stringify(
@@ -96,8 +99,8 @@ async function predictOn(
   options: InputOptions,
 ): Promise<Outcome> {
   const paths: string[] = Object.values(input);
-  const missing = paths.find((path) => statOf(path)?.isFile() !== true);
-  if (missing !== undefined) return { ...input, error: `${missing}: no such file` };
+  const missing = paths.find((path) => statOf(path)?.isDirectory() !== false);
+  if (missing !== undefined) return { ...input, error: `${missing}: ${NO_SUCH_FILE}` };
   const isPicture = input.image !== undefined; // which has no time
   return predictor.predict(input, isPicture ? { ...options, window: undefined } : options);
 }

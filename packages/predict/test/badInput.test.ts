@@ -175,7 +175,7 @@ describe("inputs", () => {
     writeFileSync(join(folder(), "broken", "a.wav"), "no sound");
     const broken = await predictBadly("--audio_dir", "broken", "--csv", "broken.csv", ...MODELS);
     expect(broken.exitCode).toBe(1);
-    expect(broken.stderr).toContain("broken: none of its 1 files gave a prediction");
+    expect(broken.stderr).toContain("--audio_dir broken: none of its 1 inputs gave a prediction");
     const empty = await predictBadly("--audio_dir", "empty", ...MODELS);
     expect(empty.exitCode).toBe(1);
     expect(empty.stderr).toContain("--audio_dir empty: holds no file that ends in .wav");

@@ -24,11 +24,11 @@ function expectOf(definition: "line" | "summary" | "predictions", value: unknown
   expect(validate.errors).toBeNull();
 }
 
-/** Runs the program in the pipeline's folder, which must succeed. */
-async function run<Result>(...args: string[]) {
+/** Runs the program in the pipeline's folder, which must succeed; returns what it printed. */
+async function run<Result = Prediction>(...args: string[]): Promise<Result> {
   const result = await runInProcess(createProgram, [...args, ...BOTH], { cwd: folder() });
-  expect(result.exitCode, result.stderr).toBe(0);
-  return { printed: JSON.parse(result.stdout) as Result, stderr: result.stderr };
+  expect(result).toMatchObject({ exitCode: 0 });
+  return JSON.parse(result.stdout) as Result;
 }
 
 async function runBadly(...args: string[]) {
@@ -59,7 +59,10 @@ describe("--manifest", () => {
     write("broken.jpg", "no picture");
     write("mixed.csv", "label,path", `happy,${CLIP}`, "sad,gone.wav", `,${FACE}`, ",broken.jpg", `,${CLIP}`); // prettier-ignore
     const flags = ["--manifest", "mixed.csv", "--csv", "m.csv", "--jsonl", "m.jsonl"];
-    const { printed, stderr } = await run<PredictionSummary>(...flags);
+    const { stdout, stderr } = await runInProcess(createProgram, [...flags, ...BOTH], {
+      cwd: folder(),
+    });
+    const printed = JSON.parse(stdout) as PredictionSummary;
     const causes = {
       "holds nothing to predict on (face: cannot be decoded as a picture (Input file contains unsupported image format))": 1,
       "no such file": 1,
@@ -68,8 +71,8 @@ describe("--manifest", () => {
     expectOf("summary", printed);
     expect(stderr).toBe(`${describeFailures(printed).join("\n")}\n`);
 
-    const { printed: clip } = await run<Prediction>("--audio", CLIP);
-    const { printed: face } = await run<Prediction>("--image", FACE);
+    const clip = await run("--audio", CLIP);
+    const face = await run("--image", FACE);
     expect(linesOf(join(folder(), "m.jsonl"))).toEqual([
       clip,
       { audio: "gone.wav", error: "gone.wav: no such file" },
@@ -86,19 +89,25 @@ describe("--manifest", () => {
   it("has a picture and a clip of one person in one row, relative to its folder or absolute", async () => {
     mkdirSync(join(folder(), "lists"));
     write("lists/pairs.csv", "image,audio", `../${FACE},${join(folder(), CLIP)}`, `../${FACE},`);
-    const { printed } = await run<Predictions>("--manifest", "lists/pairs.csv");
+    const printed = await run<Predictions>("--manifest", "lists/pairs.csv");
     expectOf("predictions", printed);
-    const pair = await run<Prediction>("--image", FACE, "--audio", CLIP);
-    const face = await run<Prediction>("--image", FACE);
+    const pair = await run("--image", FACE, "--audio", CLIP);
+    const face = await run("--image", FACE);
     expect(printed).toEqual({
-      predictions: [{ ...pair.printed, audio: join(folder(), CLIP) }, face.printed],
+      predictions: [{ ...pair, audio: join(folder(), CLIP) }, face],
       failed: [],
     });
   });
 
+  it("may have semicolons, as Excel writes it in much of Europe", async () => {
+    write("semicolons.csv", "\uFEFFpath;label\r", `${CLIP};happy\r`, "\r");
+    const printed = await run<Predictions>("--manifest", "semicolons.csv");
+    expect(printed.predictions.map(({ audio }) => audio)).toEqual([CLIP]);
+  });
+
   it("has a timeline where there is time", async () => {
     write("times.csv", "path", FACE, CLIP);
-    const { printed } = await run<Predictions>("--manifest", "times.csv", "--window", "1");
+    const printed = await run<Predictions>("--manifest", "times.csv", "--window", "1");
     expectOf("predictions", printed);
     expect(printed.predictions.map(({ timeline }) => timeline === undefined)).toEqual([
       true,
@@ -113,7 +122,7 @@ describe("--manifest", () => {
     ["an ending that says nothing", ["path", CLIP, "notes.txt"], 1, "line 3: the ending of 'notes.txt'"], // prettier-ignore
     ["a row of nothing", ["image,audio", ","], 1, "line 2: image, audio: nothing is named"],
     ["a video and more", ["video,audio", "a.mp4,a.wav"], 1, "line 2: names a video and another file"], // prettier-ignore
-    ["rows of which none can be read", ["path", "a.wav", "b.wav"], 1, "--manifest bad.csv: none of its 2 inputs gave a prediction\n  hint: 2 × no such file"], // prettier-ignore
+    ["rows of which none can be read", ["path", "a.wav", "b.wav"], 1, "--manifest bad.csv: none of its 2 inputs gave a prediction\n  hint: 2 × no such file; relative paths start at the manifest's folder"], // prettier-ignore
   ])("is refused with %s", async (_, lines, exitCode, message) => {
     write("bad.csv", ...lines);
     const result = await runBadly("--manifest", "bad.csv", "--jsonl", "bad.jsonl");
@@ -134,7 +143,7 @@ describe("--manifest", () => {
 });
 
 it("one input has a line too, and its prediction is printed all the same", async () => {
-  const { printed } = await run<Prediction>("--audio", CLIP, "--jsonl", "one.jsonl");
+  const printed = await run("--audio", CLIP, "--jsonl", "one.jsonl");
   expect(linesOf(join(folder(), "one.jsonl"))).toEqual([printed]);
 });
 

@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { readEmbeddings } from "@emotion-service/core/hdf5/embeddings";
 import { readCheckpoint } from "@emotion-service/core/model/checkpoint";
@@ -281,5 +281,15 @@ describe.skipIf(!hasFfmpeg())("predict on a video (skipped where there is no ffm
     const empty = await runInProcess(createProgram, args, { cwd: folder() });
     expect(empty).toMatchObject({ exitCode: 1, stdout: "" });
     expect(empty.stderr).toContain("empty.mp4: holds nothing to predict on (face: no face found");
+    mkdirSync(join(folder(), "empty"));
+    for (const name of ["a.mp4", "b.mp4"])
+      copyFileSync(join(folder(), "empty.mp4"), join(folder(), "empty", name));
+    const all = await runInProcess(createProgram, ["--videos_dir", "empty", ...BOTH], {
+      cwd: folder(),
+    });
+    expect(all).toMatchObject({ exitCode: 1, stdout: "" });
+    expect(all.stderr).toMatch(
+      /--videos_dir empty: none of its 2 inputs gave a prediction\n {2}hint: 2 × holds nothing to predict on \(face: no face found; voice: .*\)\n$/,
+    );
   });
 });

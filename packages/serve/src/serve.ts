@@ -1,7 +1,8 @@
 import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { Writable } from "node:stream";
-import { UserError } from "@emotion-service/core/errors";
+import { findFfmpeg, findPrlimit } from "@emotion-service/core/audio/ffmpeg";
+import { UserError, causeOf } from "@emotion-service/core/errors";
 import { createApp } from "./app.ts";
 import type { Limits } from "./limits.ts";
 import { type PredictorProcess, createPredictor } from "./predictorProcess.ts";
@@ -37,6 +38,7 @@ export async function serve(options: ServeOptions): Promise<void> {
   const onlyLocalNames = isLoopback(host);
   requireToken(host, token);
   const backend = backendOf(options.backendUrl);
+  noteWhatLacks(onNotice);
   const folder = openTemporaryFolder();
   const sweep = (): void => folder.remove();
   process.once("exit", sweep);
@@ -116,6 +118,17 @@ function requireToken(host: string, token: string | undefined): void {
       hint: "set one with --token or EMOTION_SERVICE_TOKEN, or leave --host out and forward a port",
     },
   );
+}
+
+/** Says which programs are not there, and what does not work without them. */
+function noteWhatLacks(onNotice: (line: string) => void): void {
+  try {
+    findFfmpeg();
+  } catch (error) {
+    onNotice(causeOf(error));
+  }
+  if (findPrlimit() === undefined)
+    onNotice("prlimit: not found, so that nothing bounds the memory of ffmpeg");
 }
 
 /** @throws UserError E_FLAG */

@@ -69,7 +69,9 @@ function splitCells([name, split]: [string, SplitSummary]): Cell[] {
 
 function settingsOf(findings: Findings): Cell[][] {
   return [
-    ["engine", findings.engine],
+    findings.imported_from === undefined
+      ? ["engine", findings.engine]
+      : ["fitted by", findings.imported_from],
     ["modalities", findings.modalities.join(", ")],
     ["features", findings.n_features],
     ["n_estimators", findings.n_estimators],

@@ -33,6 +33,11 @@ export function findFfmpeg(environment: NodeJS.ProcessEnv = process.env): string
   );
 }
 
+/** util-linux's prlimit, which bounds what a program may take; undefined where it is not there. */
+export function findPrlimit(): string | undefined {
+  return findOnPath("prlimit", process.env);
+}
+
 function findOnPath(name: string, environment: NodeJS.ProcessEnv): string | undefined {
   return (environment["PATH"] ?? "")
     .split(delimiter)
@@ -98,7 +103,7 @@ const MOST_PIXELS = 0x3fff ** 2;
  * What ffmpeg may take of a machine, as far as prlimit (util-linux) is there to say so: bytes of address space, so that no damaged file
  * makes it ask for all of the memory. A reader's limit of time bounds the rest.
  */
-const MOST_MEMORY_BYTES = 8 * 2 ** 30;
+const MOST_MEMORY_BYTES = 16 * 2 ** 30; // many cores have many threads, each with room of its own
 
 type Tell = (error: null, found: object) => void;
 
@@ -114,7 +119,7 @@ export async function runFfmpeg(
 ): Promise<Readable> {
   throwIfAborted(limits.signal);
   const program = findFfmpeg();
-  const prlimit = findOnPath("prlimit", process.env);
+  const prlimit = findPrlimit();
   const { default: ffmpeg } = await import("fluent-ffmpeg");
   // The stream ends when ffmpeg has ended well, not when its pipe closes: an error may be on its way.
   let hasSucceeded = (): void => {};

@@ -92,7 +92,8 @@ export interface CsvTable {
 /** As {@link readCsv}, with the columns and where the rows stand. */
 export function readCsvTable(path: string, flag: string, columns: readonly string[]): CsvTable {
   requireFile(path, flag);
-  const text = readFileSync(path, "utf8").replace(/^\uFEFF/, "");
+  // Papa counts an empty last line against the separator that it guesses: ";" of two columns is not seen then.
+  const text = readFileSync(path, "utf8").replace(/^\uFEFF/, "").replace(/[\r\n]+$/, ""); // prettier-ignore
   const above = /^(?:[ \t]*\r?\n)*/.exec(text)?.[0] ?? "";
   const { data, meta } = Papa.parse<CsvRow>(text.slice(above.length), { header: true });
   const there = meta.fields ?? [];

@@ -1,7 +1,8 @@
 import type { LogMelConfig } from "../audio/logMelConfig.ts";
 import { CREATED_BY } from "../hdf5/format.ts";
 import { stableJson } from "../hdf5/encoder.ts";
-import { exportGraph, temperatureMetadata } from "../onnx/exportGraph.ts";
+import { exportGraph } from "../onnx/exportGraph.ts";
+import { classifierMetadata } from "../onnx/metadata.ts";
 import { AUDIO_EMBEDDING, audioCnnGraph } from "./audioCnn.ts";
 import type { Graph, Weights } from "./graph.ts";
 import {
@@ -75,6 +76,7 @@ function graphOf({ classes, features }: Pick<AudioCheckpoint, "classes" | "featu
 function exportAudioCnn(checkpoint: AudioCheckpoint): Uint8Array {
   const { classes, features, weights, temperature = 1 } = checkpoint;
   const graph = graphOf(checkpoint);
+  const weightsSha256 = hashOfWeights(graph, weights);
   return exportGraph(graph, weights, {
     name: AUDIO_CNN,
     outputs: [
@@ -82,16 +84,11 @@ function exportAudioCnn(checkpoint: AudioCheckpoint): Uint8Array {
       { name: "logits", layer: graph.output },
       { name: "embeddings", layer: AUDIO_EMBEDDING },
     ],
-    metadata: {
-      format: "emotion-service onnx",
-      format_version: "1",
-      created_by: CREATED_BY,
-      kind: AUDIO_CNN,
-      classes: JSON.stringify(classes),
-      features: stableJson(features),
-      ...temperatureMetadata(temperature),
-      weights_sha256: hashOfWeights(graph, weights),
-    },
+    metadata: classifierMetadata(
+      AUDIO_CNN,
+      { classes, temperature, weightsSha256 },
+      { features: stableJson(features) },
+    ),
     createdBy: CREATED_BY,
   });
 }

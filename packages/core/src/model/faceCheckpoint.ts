@@ -2,6 +2,7 @@ import { facePackage, faceWeightsSha256 } from "../face/weights.ts";
 import { UserError } from "../errors.ts";
 import { CREATED_BY } from "../hdf5/format.ts";
 import { exportGraph } from "../onnx/exportGraph.ts";
+import { classifierMetadata } from "../onnx/metadata.ts";
 import { FACE_EMBEDDING, faceCnnGraph } from "./faceCnn.ts";
 import type { Weights } from "./graph.ts";
 import {
@@ -9,6 +10,7 @@ import {
   classesFrom,
   readModelFolder,
   takeWeights,
+  temperatureFrom,
   writeModelFolder,
 } from "./modelFolder.ts";
 import { hashOfWeights } from "./weightsHash.ts";
@@ -21,6 +23,8 @@ export interface FaceCheckpoint {
   /** In the order of the model's outputs. */
   readonly classes: readonly string[];
   readonly weights: Weights;
+  /** What scores are divided by before the softmax; 1 where it is not known. */
+  readonly temperature?: number;
   readonly epoch: number;
   readonly settings: Readonly<Record<string, unknown>>;
   readonly metrics: Readonly<Record<string, unknown>>;
@@ -60,27 +64,22 @@ function checkpointFrom(facts: ModelFacts): FaceJson & FaceCheckpoint {
   if (typeof maps?.weights_sha256 !== "string")
     throw new Error("model.json: maps.weights_sha256 must be there");
   const weights = takeWeights(facts, faceCnnGraph(classes.length));
-  return { classes, maps, epoch, settings, metrics, weights };
+  const temperature = temperatureFrom(facts);
+  return { classes, maps, temperature, epoch, settings, metrics, weights };
 }
 
 /** As an .onnx file: `maps` [batch, 7, 7, 384] → `probabilities` and `logits` [batch, classes], `embeddings` [batch, 128]. */
-function exportFaceCnn({ classes, weights }: FaceCheckpoint): Uint8Array {
+function exportFaceCnn({ classes, weights, temperature = 1 }: FaceCheckpoint): Uint8Array {
   const graph = faceCnnGraph(classes.length);
+  const weightsSha256 = hashOfWeights(graph, weights);
   return exportGraph(graph, weights, {
     name: FACE_CNN,
     outputs: [
-      { name: "probabilities", layer: graph.output, softmax: { temperature: 1 } },
+      { name: "probabilities", layer: graph.output, softmax: { temperature } },
       { name: "logits", layer: graph.output },
       { name: "embeddings", layer: FACE_EMBEDDING },
     ],
-    metadata: {
-      format: "emotion-service onnx",
-      format_version: "1",
-      created_by: CREATED_BY,
-      kind: FACE_CNN,
-      classes: JSON.stringify(classes),
-      weights_sha256: hashOfWeights(graph, weights),
-    },
+    metadata: classifierMetadata(FACE_CNN, { classes, temperature, weightsSha256 }),
     createdBy: CREATED_BY,
   });
 }

@@ -70,6 +70,8 @@ export function readTrainingState(folder: string): SavedTraining {
     if (json.format !== FORMAT || !(json.format_version <= FORMAT_VERSION))
       throw new Error(`${JSON_FILE} is '${json.format}' version ${json.format_version}`);
     const { setup, history, random } = json;
+    if (!Array.isArray(history) || !isObject(setup) || random === undefined)
+      throw new Error(`${JSON_FILE} lacks setup, history or random`);
     const optimiser = optimiserFrom(json, readFileSync(join(folder, BIN_FILE)));
     return { setup, state: { history, random, optimiser } };
   } catch (error) {
@@ -79,6 +81,10 @@ export function readTrainingState(folder: string): SavedTraining {
       { hint: "train it again without --resume", cause: error },
     );
   }
+}
+
+function isObject(value: unknown): boolean {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function optimiserFrom({ moments, optimiser_steps: steps }: StateJson, bytes: Buffer): AdamWState {

@@ -133,11 +133,6 @@ function cooled(to: NodeWriter, name: string, x: Value, temperature: number): Va
   return { ...x, name: to.node(`${name}:Div`, "Div", [x.name, divisor]) };
 }
 
-/** The temperature among a file's metadata; nothing of 1, as in files of older versions. */
-export function temperatureMetadata(temperature: number): Record<string, string> {
-  return temperature === 1 ? {} : { temperature: String(temperature) };
-}
-
 function inputOf({ name, dtype, shape }: LayerOf<"input">): OnnxValue {
   return { name, type: dtype, dims: inputDims(shape) };
 }

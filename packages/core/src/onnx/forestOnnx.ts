@@ -3,6 +3,7 @@ import { floatAtMost } from "../anomaly/scorer.ts";
 import { TREE_LEAF, type Tree, averagePathLength, nodeDepths } from "../anomaly/tree.ts";
 import { encoderToJson } from "../hdf5/encoder.ts";
 import { CREATED_BY } from "../hdf5/format.ts";
+import { metadataOf } from "./metadata.ts";
 import { ML_DOMAIN, type OnnxNode } from "./model.ts";
 import { writeOnnx } from "./writeModel.ts";
 
@@ -38,7 +39,7 @@ export function exportForest(model: AnomalyModel): Uint8Array {
       node("Sub", ["score_samples", "offset"], "decision_function"),
     ],
     constants: [scalar("two", 2), scalar("offset", forest.offset)],
-    metadata: metadataOf(model),
+    metadata: forestMetadata(model),
   });
 }
 
@@ -92,19 +93,15 @@ function nodesOf(tree: Tree, id: number) {
   });
 }
 
-function metadataOf(model: AnomalyModel): Record<string, string> {
+function forestMetadata(model: AnomalyModel): Record<string, string> {
   const { forest, imageEncoder, audioEncoder } = model;
   const encoders = Object.entries({ image: imageEncoder, audio: audioEncoder }).flatMap(
     ([modality, encoder]) =>
       encoder === undefined ? [] : [[modality, JSON.stringify(encoderToJson(encoder))]],
   );
-  return {
-    format: "emotion-service onnx",
-    format_version: "1",
-    created_by: CREATED_BY,
-    kind: "isolation_forest",
+  return metadataOf("isolation_forest", {
     ...Object.fromEntries(encoders),
     contamination: String(forest.contamination),
     training_means: JSON.stringify(Array.from(model.means)),
-  };
+  });
 }

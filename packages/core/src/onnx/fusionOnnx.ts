@@ -3,7 +3,8 @@ import { CREATED_BY } from "../hdf5/format.ts";
 import type { Checkpoint } from "../model/checkpoint.ts";
 import { type FusionShape, MODALITIES, fusionGraph } from "../model/fusion.ts";
 import { hashOfWeights } from "../model/weightsHash.ts";
-import { exportGraph, temperatureMetadata } from "./exportGraph.ts";
+import { exportGraph } from "./exportGraph.ts";
+import { classifierMetadata } from "./metadata.ts";
 
 /** What of a checkpoint goes into the file. */
 export type FusionFacts = Pick<
@@ -35,21 +36,16 @@ export function exportFusion(shape: FusionShape, facts: FusionFacts): Uint8Array
 /** Texts by name; labels and encoders are JSON. */
 export function fusionMetadata(
   shape: FusionShape,
-  { classes, encoders, weights, matchBy, temperature = 1 }: FusionFacts,
+  { encoders, weights, matchBy, ...facts }: FusionFacts,
 ): Record<string, string> {
   const encoderTexts = MODALITIES.flatMap((modality) => {
     const encoder = encoders[modality];
     return encoder === undefined ? [] : [[modality, JSON.stringify(encoderToJson(encoder))]];
   });
-  return {
-    format: "emotion-service onnx",
-    format_version: "1",
-    created_by: CREATED_BY,
-    kind: "fusion",
-    classes: JSON.stringify(classes),
-    ...Object.fromEntries(encoderTexts),
-    match_by: matchBy,
-    ...temperatureMetadata(temperature),
-    weights_sha256: hashOfWeights(fusionGraph(shape), weights),
-  };
+  const weightsSha256 = hashOfWeights(fusionGraph(shape), weights);
+  return classifierMetadata(
+    "fusion",
+    { ...facts, weightsSha256 },
+    { ...Object.fromEntries(encoderTexts), match_by: matchBy },
+  );
 }

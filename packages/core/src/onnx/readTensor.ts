@@ -35,7 +35,7 @@ export function readTensor(tensor: PbfReader): OnnxTensor {
   const ints: number[] = [];
   readMessage(tensor, {
     [TENSOR.name]: (pbf) => (name = readText(pbf)),
-    [TENSOR.dims]: (pbf) => dims.push(...readNumbers(pbf, "int")),
+    [TENSOR.dims]: (pbf) => pushAll(dims, readNumbers(pbf, "int")),
     [TENSOR.dataType]: (pbf) => (type = tensorType(readNumber(pbf))),
     [TENSOR.rawData]: (pbf) => (raw = readBytes(pbf)),
     [TENSOR.int64Data]: (pbf) => pushFew(ints, pbf),
@@ -63,11 +63,16 @@ export function readSparse(sparse: PbfReader): OnnxTensor {
   const dims: number[] = [];
   readMessage(sparse, {
     [SPARSE_TENSOR.values]: (pbf) => values.push(readTensor(pbf)),
-    [SPARSE_TENSOR.dims]: (pbf) => dims.push(...readNumbers(pbf, "int")),
+    [SPARSE_TENSOR.dims]: (pbf) => pushAll(dims, readNumbers(pbf, "int")),
   });
   const [stated] = values;
   if (stated === undefined) throw new Error("a sparse tensor has no values");
   return { ...stated, dims, rawBytes: undefined, ints: undefined };
+}
+
+/** A damaged file may claim more sizes than a call takes arguments. */
+function pushAll(list: number[], values: readonly number[]): void {
+  for (const value of values) list.push(value);
 }
 
 function readBytes(pbf: PbfReader): Uint8Array {

@@ -119,7 +119,10 @@ const timelineEntry = {
     end: { ...SECONDS, exclusiveMinimum: 0 },
     ...SCORE,
     face: { type: "boolean", description: "Whether a face was found in it" },
-    voice: { type: "boolean", description: "Whether it has sound that is not silent" },
+    voice: {
+      type: "boolean",
+      description: "Whether it has sound that is not silent, nor too short for the encoder",
+    },
   },
   additionalProperties: false,
 } as const;

@@ -109,6 +109,15 @@ describe("a training state that cannot be read", () => {
       /holds no whole training state/,
     ],
     [
+      "without its history",
+      (folder) => {
+        const path = join(folder, "training_state.json");
+        const { history, ...rest } = JSON.parse(readFileSync(path, "utf8")) as { history: unknown };
+        writeFileSync(path, JSON.stringify(rest));
+      },
+      /lacks setup, history or random/,
+    ],
+    [
       "of a newer version",
       (folder) => {
         const path = join(folder, "training_state.json");
