@@ -14,13 +14,14 @@ const chromium = findChromium();
 const cannotRun = chromium === undefined || !hasFfmpeg();
 
 describe.skipIf(cannotRun)("the page in Chromium", () => {
-  const folder = mkdtempSync(join(tmpdir(), "emotion-service-page-"));
+  let folder = "";
   const file = (name: string): string => join(folder, name);
   let server: Awaited<ReturnType<typeof startServer>>;
   let browser: Browser;
   const open = (): Promise<Page> => openPage(browser, server.url);
 
   beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), "emotion-service-page-"));
     await makeMedia(folder);
     server = await startServer();
     browser = await launch(chromium ?? "");
@@ -175,14 +176,23 @@ describe.skipIf(cannotRun)("the page in Chromium", () => {
     await expect.poll(status).toBe("cancelled");
   });
 
-  it("gives the same of a video that goes as a job as the API does", async () => {
+  it("gives the same of a video as the API does, though the connection to its job ends too soon", async () => {
     const page = await open();
+    let connections = 0;
+    await page.route("**/jobs/*", (route) => {
+      connections += 1;
+      const body = 'event: progress\ndata: {"done":1,"total":40,"unit":"seconds"}\n\n';
+      return connections > 1
+        ? route.continue()
+        : route.fulfill({ contentType: "text/event-stream", body });
+    });
     await page.getByText("Options", { exact: true }).click();
     await page.getByLabel("Window, s").fill("");
     await analyse(page, file("long.mp4"));
     const download = page.waitForEvent("download");
     await page.getByRole("button", { name: "Download JSON" }).click();
     const told = await download;
+    expect(connections).toBe(2);
     expect(told.suggestedFilename()).toBe("long.prediction.json");
     const direct = await page.request.post(`${server.url}/predict`, {
       multipart: multipartOf(file("long.mp4")),

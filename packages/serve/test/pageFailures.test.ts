@@ -10,13 +10,15 @@ import { analyse, openPage, expectSeen, startServer } from "./pageBrowser.ts";
 const chromium = findChromium();
 
 describe.skipIf(chromium === undefined)("what goes wrong, and recording, in Chromium", () => {
-  const folder = mkdtempSync(join(tmpdir(), "emotion-service-page-"));
-  const picture = join(folder, "room.jpg");
+  let folder = "";
+  let picture = "";
   let server: Awaited<ReturnType<typeof startServer>>;
   let browser: Browser;
   const open = (): Promise<Page> => openPage(browser, server.url);
 
   beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), "emotion-service-page-"));
+    picture = join(folder, "room.jpg");
     await drawRoom(picture);
     server = await startServer();
     browser = await launch(chromium ?? "");

@@ -113,8 +113,11 @@ async function* eventsOf(response: Response) {
   const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
   const readEvents = createEventReader();
   while (reader !== undefined) {
-    const { done, value } = await reader.read();
-    if (done) return;
-    yield* readEvents(value);
+    const piece = await reader.read().catch(() => BROKEN);
+    if (piece.done) return;
+    yield* readEvents(piece.value);
   }
 }
+
+/** A connection that breaks ends the events as one that is closed does: the job goes on. */
+const BROKEN = { done: true } as const;
