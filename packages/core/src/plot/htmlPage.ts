@@ -64,8 +64,7 @@ caption { text-align: left; font-weight: 600; padding: 4px 0; }
 th, td { padding: 4px 12px 4px 0; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; }
 td { overflow-wrap: anywhere; }
 td:not(.number) { min-width: 12ch; }
-th { font-weight: 600; }
-th { white-space: nowrap; }
+th { font-weight: 600; white-space: nowrap; }
 tbody th { font-weight: 400; }
 .number { text-align: right; white-space: nowrap; }
 .figures { display: flex; flex-wrap: wrap; gap: 24px; }

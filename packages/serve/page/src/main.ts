@@ -34,6 +34,7 @@ async function loadModels(): Promise<void> {
     const { classifier, detector, limits } = (await (
       await request("/models")
     ).json()) as ModelsAnswer;
+    byId("about-data").hidden = classifier?.comes_along !== true;
     hasDetector = detector !== null;
     mostBytes = limits.body_bytes;
     const names = [classifier?.name, detector?.name].filter((name) => name !== undefined);
