@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { Writable } from "node:stream";
-import { findFfmpeg, findPrlimit } from "@emotion-service/core/audio/ffmpeg";
+import { findFfmpeg, isFfmpegBounded } from "@emotion-service/core/audio/ffmpeg";
 import { UserError, causeOf } from "@emotion-service/core/errors";
 import { createApp } from "./app.ts";
 import type { Limits } from "./limits.ts";
@@ -136,7 +136,7 @@ function noteWhatLacks(onNotice: (line: string) => void): void {
   } catch (error) {
     onNotice(causeOf(error));
   }
-  if (findPrlimit() === undefined)
+  if (!isFfmpegBounded())
     onNotice("prlimit: not found, so that nothing bounds the memory of ffmpeg");
 }
 
