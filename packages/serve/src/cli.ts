@@ -67,7 +67,7 @@ export function createProgram(io: CliIo) {
     .addOption(
       numberOption(
         "--timeout <s>",
-        "for the work on one input",
+        "for the work on one input; of an upload at least --max_seconds",
         DEFAULT_LIMITS.timeoutSeconds,
         numberIn(1, 86_400),
       ),
@@ -86,6 +86,7 @@ export function createProgram(io: CliIo) {
         token: flags.token ?? env["EMOTION_SERVICE_TOKEN"],
         corsOrigins: originsOf(env["CORS_ORIGINS"] ?? env["FLASK_CORS_ORIGINS"] ?? ""),
         backendUrl: env["BACKEND_URL"],
+        env,
         models: {
           multimodal: flags.multimodal,
           isolation: flags.isolation,

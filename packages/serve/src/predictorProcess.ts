@@ -32,6 +32,8 @@ export interface PredictorProcess {
 export interface PredictorProcessOptions {
   readonly models: ModelChoice;
   readonly limits: Limits;
+  /** For the process, which is not told the token. */
+  readonly env: Readonly<Record<string, string | undefined>>;
   readonly onNotice: (line: string) => void;
   /** The built worker, for a test. */
   readonly script?: URL;
@@ -76,13 +78,9 @@ interface Child {
   end(): Promise<void>;
 }
 
-async function openChild({
-  models,
-  limits,
-  onNotice,
-  script,
-}: PredictorProcessOptions): Promise<Child> {
-  const { EMOTION_SERVICE_TOKEN: _, ...env } = process.env;
+async function openChild(options: PredictorProcessOptions): Promise<Child> {
+  const { models, limits, onNotice, script } = options;
+  const { EMOTION_SERVICE_TOKEN: _, ...env } = options.env;
   const path = script ?? new URL("predictorWorker.js", import.meta.url);
   const child = fork(path, [], { detached: true, env, execArgv: [] });
   const words: Word[] = [];

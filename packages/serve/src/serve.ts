@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { Writable } from "node:stream";
-import { findFfmpeg, findPrlimit } from "@emotion-service/core/audio/ffmpeg";
+import { findFfmpeg, isFfmpegBounded } from "@emotion-service/core/audio/ffmpeg";
 import { UserError, causeOf } from "@emotion-service/core/errors";
 import { createApp } from "./app.ts";
 import type { Limits } from "./limits.ts";
@@ -16,6 +16,8 @@ export interface ServeOptions {
   readonly port: number;
   readonly models: ModelChoice;
   readonly limits: Limits;
+  /** For the processes that predict. */
+  readonly env: Readonly<Record<string, string | undefined>>;
   readonly token: string | undefined;
   readonly corsOrigins: readonly string[];
   /** Where the answers of POST /analyze also go; undefined: nowhere. */
@@ -34,7 +36,7 @@ const GRACE_MS = 20_000;
  * @throws UserError E_ABORTED when Ctrl-C told it to, and where it cannot begin
  */
 export async function serve(options: ServeOptions): Promise<void> {
-  const { host, port, models, limits, token, onNotice, signal } = options;
+  const { host, port, models, limits, env, token, onNotice, signal } = options;
   const onlyLocalNames = isLoopback(host);
   requireToken(host, token);
   const backend = backendOf(options.backendUrl);
@@ -42,9 +44,16 @@ export async function serve(options: ServeOptions): Promise<void> {
   const folder = openTemporaryFolder();
   const sweep = (): void => folder.remove();
   process.once("exit", sweep);
+  const shared = { models, limits, env };
+  // Nobody waits for an upload: it may take as long as it lasts.
+  const timeoutSeconds = Math.max(limits.timeoutSeconds, limits.mediaSeconds);
   const predictors = {
-    now: createPredictor({ models, limits, onNotice }),
-    later: createPredictor({ models, limits, onNotice: () => {} }),
+    now: createPredictor({ ...shared, onNotice }),
+    later: createPredictor({
+      ...shared,
+      limits: { ...limits, timeoutSeconds },
+      onNotice: () => {},
+    }),
   };
   try {
     const about = await predictors.now.open();
@@ -127,7 +136,7 @@ function noteWhatLacks(onNotice: (line: string) => void): void {
   } catch (error) {
     onNotice(causeOf(error));
   }
-  if (findPrlimit() === undefined)
+  if (!isFfmpegBounded())
     onNotice("prlimit: not found, so that nothing bounds the memory of ffmpeg");
 }
 

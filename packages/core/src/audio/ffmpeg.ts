@@ -1,4 +1,4 @@
-import { accessSync, constants } from "node:fs";
+import { accessSync, constants, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { delimiter, join, resolve } from "node:path";
 import { PassThrough, type Readable } from "node:stream";
@@ -33,9 +33,25 @@ export function findFfmpeg(environment: NodeJS.ProcessEnv = process.env): string
   );
 }
 
-/** util-linux's prlimit, which bounds what a program may take; undefined where it is not there. */
-export function findPrlimit(): string | undefined {
-  return findOnPath("prlimit", process.env);
+/** util-linux's prlimit, which bounds what a program may take; undefined where it is not there, or less is allowed anyway. */
+function findPrlimit(): string | undefined {
+  return allowedMemory() < MOST_MEMORY_BYTES ? undefined : findOnPath("prlimit", process.env);
+}
+
+/** Whether something bounds the memory that ffmpeg may take. */
+export function isFfmpegBounded(): boolean {
+  return allowedMemory() < MOST_MEMORY_BYTES || findPrlimit() !== undefined;
+}
+
+/** Bytes of address space that this process and its children may have, where Linux says that there is a bound: none may raise it. */
+function allowedMemory(): number {
+  try {
+    const [, hard] =
+      /^Max address space +\S+ +(\d+)/m.exec(readFileSync("/proc/self/limits", "latin1")) ?? [];
+    return hard === undefined ? Infinity : Number(hard);
+  } catch {
+    return Infinity; // no /proc here
+  }
 }
 
 function findOnPath(name: string, environment: NodeJS.ProcessEnv): string | undefined {

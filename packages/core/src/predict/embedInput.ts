@@ -50,6 +50,8 @@ export interface InputEncoders {
   audio(path: string, watch?: Watch): Promise<Embedded>;
   /** The mean over the faces of a video's frames, or over the frames where the encoder takes whole pictures. */
   videoFaces(path: string, look: VideoLook): Promise<Embedded>;
+  /** A sound of which no more can be read than the limits allow; UserError E_INPUT_BROKEN. */
+  openSound(path: string): Promise<Sound>;
   /** A clip as it is; what a window holds is such a clip. */
   sound(sound: Sound): Promise<Embedded>;
   /** Closes what was loaded. */
@@ -92,6 +94,10 @@ export function createInputEncoders(
     const { embed } = await (sound ??= createSoundEncoder(encoders.audio, options));
     return unlessBroken(async () => embed(await clip(), watch));
   };
+  const open = async (path: string): Promise<Sound> => {
+    const { openSound } = await import("../audio/decode.ts");
+    return withinSeconds(await openSound(path), options.limits?.seconds);
+  };
   return {
     image: async (path, watch) => {
       if (encoders.image === undefined) return NOT_USED;
@@ -101,11 +107,8 @@ export function createInputEncoders(
         return embedImage(encoder, path, watch);
       });
     },
-    audio: (path, watch) =>
-      embedSound(async () => {
-        const { openSound } = await import("../audio/decode.ts");
-        return withinSeconds(await openSound(path), options.limits?.seconds);
-      }, watch),
+    audio: (path, watch) => embedSound(() => open(path), watch),
+    openSound: open,
     sound: (clip) => embedSound(() => clip),
     videoFaces: async (path, { onFrame, watch, ...look }) => {
       if (encoders.image === undefined) return NOT_USED;

@@ -71,7 +71,8 @@ export async function predictInput(
   const sound =
     heard === undefined ? NOTHING : await soundWindows(heard, windows, encoders, signal);
   const found = { image: frames.finish(), audio: sound };
-  return { ...prediction, timeline: await scoreWindows(found, windows, models, options) };
+  const timeline = await scoreWindows(found, windows, models, options);
+  return timeline.length === 0 ? prediction : { ...prediction, timeline };
 }
 
 async function embedPart(
@@ -122,9 +123,8 @@ async function soundWindows(
   encoders: InputEncoders,
   signal: AbortSignal | undefined,
 ): Promise<WindowParts> {
-  const { openSound } = await import("../audio/decode.ts");
   try {
-    const sound = await openSound(path);
+    const sound = await encoders.openSound(path);
     return await embedSoundWindows(sound, windows, (clip) => encoders.sound(clip), signal);
   } catch (error) {
     if (error instanceof UserError && error.code === "E_INPUT_BROKEN") return NOTHING;
