@@ -6,7 +6,9 @@ import { isMain, root, run } from "./setup.mjs";
 const serve = join(root, "packages/serve");
 const made = join(serve, "dist/page/index.html");
 /** What the page takes from core. */
-const FROM_CORE = join(root, "packages/core/src/audio/mel.ts");
+const FROM_CORE = ["audio/mel.ts", "predict/ranges.ts"].map((name) =>
+  join(root, "packages/core/src", name),
+);
 
 /** @returns {Promise<{ ok: boolean, output: string, seconds: number, word?: string }>} */
 export async function buildPage() {
@@ -18,7 +20,7 @@ export async function buildPage() {
 function isMade() {
   const time = statSync(made, { throwIfNoEntry: false })?.mtimeMs ?? 0;
   const ours = readdirSync(join(serve, "page"), { recursive: true, encoding: "utf8" });
-  const sources = [FROM_CORE, ...ours.map((name) => join(serve, "page", name))];
+  const sources = [...FROM_CORE, ...ours.map((name) => join(serve, "page", name))];
   return sources.every((path) => statSync(path).mtimeMs < time);
 }
 

@@ -10,6 +10,7 @@ import { createProgress } from "@emotion-service/core/cli/progress";
 import type { CliIo } from "@emotion-service/core/cli/run";
 import { DEFAULT_FPS } from "@emotion-service/core/video/frames";
 import { AUDIO_ENCODERS, IMAGE_ENCODERS } from "@emotion-service/core/predict/encoderNames";
+import { FPS, MIN_CONFIDENCE, TOP, WINDOW_SECONDS } from "@emotion-service/core/predict/ranges";
 import { PREDICTION_SCHEMA } from "@emotion-service/core/predict/predictionSchema";
 
 /** The flags of predict; the action calls predict and prints its JSON. */
@@ -67,31 +68,31 @@ export function createProgram(io: CliIo) {
     .addOption(resumeOption())
     .addOption(
       new Option("--top <n>", "also list the n likeliest emotions under 'top'").argParser(
-        integerIn(1, 8),
+        integerIn(...TOP),
       ),
     )
     .addOption(
       new Option("--fps <rate>", "frames of a video that are looked at, per second")
         .default(DEFAULT_FPS)
-        .argParser(numberIn(0.01, 60)),
+        .argParser(numberIn(...FPS)),
     )
     .addOption(
       new Option(
         "--window <seconds>",
         "videos and sound: also tell of each window of this length under 'timeline', 0.1 to 600",
-      ).argParser(numberIn(0.1, 600)),
+      ).argParser(numberIn(...WINDOW_SECONDS)),
     )
     .addOption(
       new Option(
         "--step <seconds>",
         "from the start of one window to that of the next, 0.1 up to --window (default: --window)",
-      ).argParser(numberIn(0.1, 600)),
+      ).argParser(numberIn(...WINDOW_SECONDS)),
     )
     .addOption(
       new Option(
         "--min_confidence <p>",
         "the emotion is 'uncertain' where the largest probability is below p, 0 to 1",
-      ).argParser(numberIn(0, 1)),
+      ).argParser(numberIn(...MIN_CONFIDENCE)),
     )
     .addOption(jsonOption("print the JSON on one line"))
     .addOption(

@@ -2,7 +2,7 @@ import { UserError } from "@emotion-service/core/errors";
 import { refuseReplacing, withOutputs } from "@emotion-service/core/files/outputs";
 import { withWayOn } from "@emotion-service/core/files/unfinished";
 import { MODALITIES } from "@emotion-service/core/model/fusion";
-import { requireNamedFlags } from "@emotion-service/core/predict/namedEncoders";
+import { requireNamedFlags } from "@emotion-service/core/predict/encoderNames";
 import type { FailedInput } from "@emotion-service/core/predict/predictInput";
 import { openPredictor } from "@emotion-service/core/predict/predictor";
 import type { Input, Prediction } from "@emotion-service/core/predict/scoreInput";

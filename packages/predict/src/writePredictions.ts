@@ -1,7 +1,6 @@
-import { closeSync, openSync, writeFileSync } from "node:fs";
 import { breathe } from "@emotion-service/core/breathe";
 import { type CsvWriter, createCsvWriter } from "@emotion-service/core/files/manifest";
-import { outputError } from "@emotion-service/core/files/outputs";
+import { createTextWriter } from "@emotion-service/core/files/textWriter";
 import { withoutNames } from "./failures.ts";
 import type { Outcome } from "./predictionWork.ts";
 
@@ -77,34 +76,10 @@ function csvWriter(path: string, classes: readonly string[]): OutcomeWriter {
   };
 }
 
-/** Text that is held before it is written, characters. */
-const TEXT_HELD = 1 << 16;
-
 function jsonLinesWriter(path: string): OutcomeWriter {
-  const attempt = <T>(work: () => T): T => {
-    try {
-      return work();
-    } catch (error) {
-      throw outputError(path, error);
-    }
-  };
-  const file = attempt(() => openSync(path, "w"));
-  let held = "";
-  const flush = (): void => {
-    attempt(() => writeFileSync(file, held));
-    held = "";
-  };
+  const text = createTextWriter(path);
   return {
-    write: (outcome) => {
-      held += `${JSON.stringify(outcome)}\n`;
-      if (held.length >= TEXT_HELD) flush();
-    },
-    close: () => {
-      try {
-        flush();
-      } finally {
-        closeSync(file);
-      }
-    },
+    write: (outcome) => text.write(`${JSON.stringify(outcome)}\n`),
+    close: () => text.close(),
   };
 }

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import type { Writable } from "node:stream";
 import fastify, { type FastifyInstance, LogController } from "fastify";
 import { analyzeRoute } from "./analyzeRoute.ts";
-import { answerBroken, useErrors } from "./httpErrors.ts";
+import { answerBroken, fieldError, useErrors } from "./httpErrors.ts";
 import { MOST_CONNECTIONS, PATIENCE, type Patience } from "./limits.ts";
 import { createJobs } from "./jobs.ts";
 import { jobsRoute } from "./jobsRoute.ts";
@@ -42,13 +42,14 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   const { service, log, patience = PATIENCE } = options;
   const app = fastify({
     logger: log === undefined ? false : { level: "info", stream: log },
-    logController: new LogController({ disableRequestLogging: true }),
+    logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: "id" }),
     genReqId: ({ headers }) => requestId(headers["x-request-id"]),
     bodyLimit: service.limits.bodyBytes,
     requestTimeout: patience.requestMs,
     http: { headersTimeout: patience.headMs, connectionsCheckingInterval: patience.headMs / 3 },
     forceCloseConnections: "idle",
     clientErrorHandler: answerBroken,
+    schemaErrorFormatter: fieldError,
     // What is not in a schema is refused, not dropped.
     ajv: { customOptions: { removeAdditional: false, coerceTypes: true, allowUnionTypes: true } },
   });
@@ -82,11 +83,11 @@ function requestId(given: string | string[] | undefined): string {
 /** A line a request, when it is answered. */
 function useLog(app: FastifyInstance): void {
   app.addHook("onResponse", async (request, reply) => {
-    const { method, routeOptions, id } = request;
+    const { method, routeOptions } = request;
     const { statusCode, elapsedTime } = reply;
     const ms = Math.round(elapsedTime * 10) / 10;
     request.log.info(
-      { id, method, route: routeOptions.url ?? null, status: statusCode, ms },
+      { method, route: routeOptions.url ?? null, status: statusCode, ms },
       "answered",
     );
   });

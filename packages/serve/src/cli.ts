@@ -1,5 +1,5 @@
 import { Command, Option } from "@commander-js/extra-typings";
-import { integerIn, numberIn, numberOption, quietOption } from "@emotion-service/core/cli/flags";
+import { integerIn, numberIn, numberOption } from "@emotion-service/core/cli/flags";
 import type { CliIo } from "@emotion-service/core/cli/run";
 import { AUDIO_ENCODERS, IMAGE_ENCODERS } from "@emotion-service/core/predict/encoderNames";
 import { DEFAULT_LIMITS } from "./limits.ts";
@@ -72,10 +72,10 @@ export function createProgram(io: CliIo) {
         numberIn(1, 86_400),
       ),
     )
-    .addOption(quietOption())
+    .option("--quiet", "no log", false)
     .addHelpText(
       "after",
-      "\nEnvironment: EMOTION_SERVICE_TOKEN; CORS_ORIGINS or FLASK_CORS_ORIGINS, origins whose pages may ask, by commas;\nBACKEND_URL, where the answers of POST /analyze also go. The log is JSON lines on stdout, --quiet leaves it out.",
+      "\nEnvironment: EMOTION_SERVICE_TOKEN; CORS_ORIGINS or FLASK_CORS_ORIGINS, origins whose pages may ask, by commas;\nBACKEND_URL, where the answers of POST /analyze also go. The log is JSON lines on stdout.",
     )
     .action(async (flags) => {
       const { serve } = await import("./serve.ts");

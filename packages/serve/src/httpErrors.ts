@@ -1,13 +1,17 @@
 import { randomUUID } from "node:crypto";
 import type { Socket } from "node:net";
-import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type {
+  FastifyError,
+  FastifyInstance,
+  FastifyReply,
+  FastifyRequest,
+  FastifySchemaValidationError,
+} from "fastify";
 import type { Failure } from "./protocol.ts";
 
 /** A failure that a client is told of. */
 export interface HttpError extends Error, Omit<Failure, "message"> {
   readonly statusCode: number;
-  /** When to come again, seconds. */
-  readonly retryAfter?: number;
   /** The fields that lack. */
   readonly missing?: readonly string[];
 }
@@ -16,9 +20,24 @@ export function httpError(
   statusCode: number,
   code: string,
   message: string,
-  more: Pick<HttpError, "hint" | "retryAfter"> = {},
+  more: Pick<HttpError, "hint"> = {},
 ): HttpError {
   return Object.assign(new Error(message), { statusCode, code, ...more });
+}
+
+/** What is wrong with a request that a schema does not let pass. */
+export function fieldError(
+  errors: readonly FastifySchemaValidationError[],
+  place: string,
+): HttpError {
+  const { instancePath = "", message = "is wrong", params } = errors[0] ?? {};
+  const unknown = params?.["additionalProperty"];
+  const name = typeof unknown === "string" ? unknown : instancePath.slice(1);
+  return httpError(
+    400,
+    "E_FIELD",
+    `${place === "querystring" ? "query" : place} field '${name}': ${unknown === undefined ? message : "there is no such option"}`,
+  );
 }
 
 /** Nobody is there to hear it but a job's listeners. */
@@ -35,7 +54,7 @@ const STATUSES: Readonly<Record<string, number>> = {
   E_UNAVAILABLE: 503,
   E_CRASHED: 500,
 };
-/** When to come again after a 503, unless better is known, seconds. */
+/** When to come again after a 503, seconds. */
 const RETRY_AFTER = 5;
 
 export function errorOfFailure({ code, message, hint }: Failure): HttpError {
@@ -83,8 +102,7 @@ export function useErrors(app: FastifyInstance): void {
 function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const { statusCode, failure } = failureOfError(error);
   if (statusCode >= 500 && statusCode !== 503) request.log.error({ err: error }, "failed");
-  if (statusCode === 503)
-    void reply.header("retry-after", (error as HttpError).retryAfter ?? RETRY_AFTER);
+  if (statusCode === 503) void reply.header("retry-after", RETRY_AFTER);
   const { missing } = error as HttpError;
   return reply
     .code(statusCode)

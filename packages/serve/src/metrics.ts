@@ -1,4 +1,5 @@
 import type { FastifyInstance } from "fastify";
+import { textOf } from "./schemas.ts";
 import type { Lane, Service } from "./service.ts";
 
 /** From the fast answers of pictures to those of long videos, seconds. */
@@ -8,9 +9,9 @@ const BUCKETS = [0.005, 0.01, 0.02, 0.04, 0.06, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 
 export async function useMetrics(app: FastifyInstance, service: Service): Promise<void> {
   const { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } =
     await import("prom-client");
-  const registers = [new Registry()];
-  const [register] = registers;
-  collectDefaultMetrics({ register: register! });
+  const register = new Registry();
+  const registers = [register];
+  collectDefaultMetrics({ register });
   const requests = new Counter({
     name: "http_requests_total",
     help: "Requests that were answered",
@@ -60,9 +61,9 @@ export async function useMetrics(app: FastifyInstance, service: Service): Promis
     requests.inc({ method, route, status: reply.statusCode });
     seconds.observe({ route }, reply.elapsedTime / 1000);
   });
-  const schema = { summary: "Prometheus' text", response: { 200: { type: "string" } } };
+  const schema = { summary: "Prometheus' text", response: { 200: textOf("text/plain") } };
   app.get("/metrics", { schema }, async (_request, reply) => {
-    void reply.type(register!.contentType);
-    return register!.metrics();
+    void reply.type(register.contentType);
+    return register.metrics();
   });
 }

@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import type { FastifyInstance } from "fastify";
 import { CARDS } from "./aboutModels.ts";
 import { httpError } from "./httpErrors.ts";
-import { HEALTH_SCHEMA, MODELS_SCHEMA, errorsOf } from "./schemas.ts";
+import { HEALTH_SCHEMA, MODELS_SCHEMA, errorsOf, textOf } from "./schemas.ts";
 import type { Service } from "./service.ts";
 
 /** `GET /health`, `GET /models`, `GET /cards/:name`: what is here. */
@@ -36,7 +36,7 @@ export function modelsRoute(app: FastifyInstance, service: Service, version: str
   const card = {
     summary: "The card of a model that comes along, Markdown",
     params: { type: "object", properties: { name: { type: "string" } } },
-    response: { 200: { type: "string" }, ...errorsOf([401, 404]) },
+    response: { 200: textOf("text/markdown"), ...errorsOf([401, 404]) },
   };
   app.get<{ Params: { name: string } }>(
     "/cards/:name",

@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import { httpError } from "./httpErrors.ts";
+import { fieldError } from "./httpErrors.ts";
 import { ANSWER_SCHEMA, LOOK_SCHEMA, bodyOf, errorsOf } from "./schemas.ts";
 import { type Service, type Wishes, predictOn, requireFitting, takeIn } from "./service.ts";
 
@@ -35,10 +35,7 @@ export function wishesOf(
   const validate =
     request.getValidationFunction(LOOK_SCHEMA) ?? request.compileValidationSchema(LOOK_SCHEMA);
   if (validate(values)) return { ...(request.query as Wishes), ...values };
-  const { instancePath = "", message = "is wrong", params = {} } = validate.errors?.[0] ?? {};
-  const { additionalProperty = "" } = params as { readonly additionalProperty?: string };
-  const field = instancePath.slice(1) || additionalProperty;
-  throw httpError(400, "E_FIELD", `form field '${field}': ${message}`);
+  throw fieldError(validate.errors ?? [], "form");
 }
 
 /** Fires when the client goes before it has its answer. */

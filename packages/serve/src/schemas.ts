@@ -1,4 +1,8 @@
+import { DEFAULT_FPS } from "@emotion-service/core/video/frames";
 import { PREDICTION_SCHEMA } from "@emotion-service/core/predict/predictionSchema";
+import { FPS, MIN_CONFIDENCE, TOP, WINDOW_SECONDS } from "@emotion-service/core/predict/ranges";
+
+const between = ([minimum, maximum]: readonly [number, number]) => ({ minimum, maximum });
 
 /** What clients may ask of a prediction, in the query or as form fields: predict's flags of these names. */
 export const LOOK_SCHEMA = {
@@ -6,32 +10,27 @@ export const LOOK_SCHEMA = {
   properties: {
     top: {
       type: "integer",
-      minimum: 1,
-      maximum: 8,
+      ...between(TOP),
       description: "Also list so many of the likeliest emotions",
     },
     min_confidence: {
       type: "number",
-      minimum: 0,
-      maximum: 1,
+      ...between(MIN_CONFIDENCE),
       description: "The emotion is 'uncertain' where the largest probability is below",
     },
     fps: {
       type: "number",
-      minimum: 0.01,
-      maximum: 60,
-      description: "Frames of a video that are looked at, a second (2 unless said)",
+      ...between(FPS),
+      description: `Frames of a video that are looked at, a second (${DEFAULT_FPS} unless said)`,
     },
     window: {
       type: "number",
-      minimum: 0.1,
-      maximum: 600,
+      ...between(WINDOW_SECONDS),
       description: "Videos and sound: also tell of each window of so many seconds",
     },
     step: {
       type: "number",
-      minimum: 0.1,
-      maximum: 600,
+      ...between(WINDOW_SECONDS),
       description:
         "Seconds from one window to the next, at most the window (the window unless said)",
     },
@@ -144,6 +143,11 @@ const ERROR_SCHEMA = {
   },
   additionalProperties: false,
 } as const;
+
+/** An answer that is no JSON. */
+export function textOf(type: string): Schema {
+  return { description: "Text", content: { [type]: { schema: { type: "string" } } } };
+}
 
 /** The answers of failures, each with its meaning. */
 export function errorsOf(statuses: readonly (keyof typeof MEANINGS)[]): Schema {

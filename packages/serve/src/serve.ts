@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url";
 import type { Writable } from "node:stream";
 import { findFfmpeg, isFfmpegBounded } from "@emotion-service/core/audio/ffmpeg";
 import { UserError, causeOf } from "@emotion-service/core/errors";
+import { requireNamedFlags } from "@emotion-service/core/predict/encoderNames";
 import { createApp } from "./app.ts";
 import type { Limits } from "./limits.ts";
 import { type PredictorProcess, createPredictor } from "./predictorProcess.ts";
@@ -36,68 +37,70 @@ const GRACE_MS = 20_000;
  * @throws UserError E_ABORTED when Ctrl-C told it to, and where it cannot begin
  */
 export async function serve(options: ServeOptions): Promise<void> {
-  const { host, port, models, limits, env, token, onNotice, signal } = options;
-  const onlyLocalNames = isLoopback(host);
+  const { host, models, limits, token, onNotice, signal } = options;
+  requireNamedFlags(models, models);
   requireToken(host, token);
   const backend = backendOf(options.backendUrl);
   noteWhatLacks(onNotice);
   const folder = openTemporaryFolder();
   const sweep = (): void => folder.remove();
   process.once("exit", sweep);
-  const shared = { models, limits, env };
+  // What they write for a moment lies in the folder too, and goes with it.
+  const shared = { models, limits, env: { ...options.env, TMPDIR: folder.path } };
   // Nobody waits for an upload: it may take as long as it lasts.
   const timeoutSeconds = Math.max(limits.timeoutSeconds, limits.mediaSeconds);
-  const predictors = {
-    now: createPredictor({ ...shared, onNotice }),
-    later: createPredictor({
-      ...shared,
-      limits: { ...limits, timeoutSeconds },
-      onNotice: () => {},
-    }),
-  };
+  const now = createPredictor({ ...shared, onNotice });
+  const later = createPredictor({
+    ...shared,
+    limits: { ...limits, timeoutSeconds },
+    onNotice: () => {},
+  });
   try {
-    const about = await predictors.now.open();
-    const laneOf = (predictor: PredictorProcess): Lane => ({
-      predictor,
-      queue: createQueue(),
-      visitors: 0,
-    });
-    const lanes = { now: laneOf(predictors.now), later: laneOf(predictors.later) };
-    const service: Service = {
-      about,
-      limits,
-      lanes,
-      folder: folder.path,
-      isDraining: false,
-    };
-    const app = await createApp({
-      ...options,
-      service,
-      onlyLocalNames,
-      backend,
-      version: VERSION,
-      pageFolder: PAGE_FOLDER,
-    });
-    try {
-      const address = await app.listen({ host, port }).catch((error: unknown) => {
-        throw cannotListen(error, host, port);
-      });
-      onNotice(
-        `listening on ${address}${existsSync(PAGE_FOLDER) ? "" : " (API alone: the page is not built, see `pnpm build`)"}`,
-      );
-      await aborted(signal);
-      service.isDraining = true;
-      onNotice("ending: what runs is finished first");
-    } finally {
-      await within(GRACE_MS, app.close());
-      app.server.closeAllConnections();
-    }
+    const about = await now.open();
+    const lanes = { now: laneOf(now), later: laneOf(later) };
+    const service = { about, limits, lanes, folder: folder.path, isDraining: false };
+    if (signal?.aborted !== true) await listenUntilTold(service, options, backend);
   } finally {
-    await Promise.all([predictors.now.close(), predictors.later.close()]);
+    await Promise.all([now.close(), later.close()]);
     folder.remove();
     process.off("exit", sweep);
   }
   if (signal?.reason === "SIGINT") throw new UserError("E_ABORTED", "ended by Ctrl-C");
+}
+
+function laneOf(predictor: PredictorProcess): Lane {
+  return { predictor, queue: createQueue(), visitors: 0 };
+}
+
+/** Answers requests until the signal comes, and those that came before it. @throws UserError where it cannot listen */
+async function listenUntilTold(
+  service: Service,
+  options: ServeOptions,
+  backend: URL | undefined,
+): Promise<void> {
+  const { host, port, onNotice, signal } = options;
+  const app = await createApp({
+    ...options,
+    service,
+    onlyLocalNames: isLoopback(host),
+    backend,
+    version: VERSION,
+    pageFolder: PAGE_FOLDER,
+  });
+  try {
+    const address = await app.listen({ host, port }).catch((error: unknown) => {
+      throw cannotListen(error, host, port);
+    });
+    onNotice(
+      `listening on ${address}${existsSync(PAGE_FOLDER) ? "" : " (API alone: the page is not built, see `pnpm build`)"}`,
+    );
+    await aborted(signal);
+    service.isDraining = true;
+    onNotice("ending: what runs is finished first");
+  } finally {
+    await within(GRACE_MS, app.close());
+    app.server.closeAllConnections();
+  }
 }
 
 const { version: VERSION } = JSON.parse(

@@ -26,11 +26,12 @@ export interface Received {
 
 const RAW_KINDS = /^(image|audio|video)\//;
 
-/** Bodies are forms, or files by their content type; they come as streams. */
+/** Bodies are forms, or come as streams: `receive` says which of them are files. */
 export async function useUploads(app: FastifyInstance, bodyBytes: number): Promise<void> {
   const { default: multipart } = await import("@fastify/multipart");
+  app.removeAllContentTypeParsers();
   await app.register(multipart, { limits: { ...FORM_LIMITS, fileSize: bodyBytes } });
-  app.addContentTypeParser(RAW_KINDS, (_request, payload, done) => done(null, payload));
+  app.addContentTypeParser("*", (_request, payload, done) => done(null, payload));
 }
 
 /**
@@ -89,6 +90,10 @@ async function receiveForm(
       if (part.file.truncated) throw tooLarge(bodyBytes);
       files[fieldname] = { path, name: clientName(part.filename, fieldname) };
     } else {
+      if (names.includes(fieldname))
+        throw httpError(400, "E_FIELD", `the field '${fieldname}': must be a file, is text`, {
+          hint: `with curl: -F ${fieldname}=@PATH`,
+        });
       if (part.valueTruncated || part.fieldnameTruncated || typeof part.value !== "string")
         throw httpError(400, "E_FIELD", `the field '${printable(fieldname)}': is too long`);
       fields[fieldname] = part.value;

@@ -158,7 +158,7 @@ describe("the log", () => {
     });
     expect(headers["x-request-id"]).toBe("mine-1");
     expect(JSON.parse(log.at(-1) ?? "")).toMatchObject({
-      reqId: "mine-1",
+      id: "mine-1",
       method: "POST",
       route: "/predict",
       status: 200,

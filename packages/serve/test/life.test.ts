@@ -65,6 +65,7 @@ describe("flags", () => {
     [["--host", "::"], {}, 2, /no token is set/],
     [["--port", "70000"], {}, 2, /from 0 to 65535/],
     [["--max_body", "0"], {}, 2, /at least|from 0.01/],
+    [["--image_encoder", "face"], {}, 2, /are for a model that is named/],
     [["--multimodal", "nothing"], {}, 1, /nothing/],
     [["--host", "192.0.2.1", "--token", "x"], {}, 1, /this machine has no such address/],
     [[], { BACKEND_URL: "file:///etc" }, 2, /must be an http or https URL/],
@@ -108,6 +109,7 @@ test("private files: nobody else may look into the folder, and ONNX Runtime's te
   const { temporary } = await start(["--quiet"]);
   expect(readdirSync(temporary).filter((name) => !name.startsWith("emotion-service"))).toEqual([]);
   const [name = ""] = folders(temporary);
+  expect(readdirSync(join(temporary, name))).toEqual([]);
   expect(
     spawnSync("stat", ["-c", "%a", join(temporary, name)], { encoding: "utf8" }).stdout.trim(),
   ).toBe("700");

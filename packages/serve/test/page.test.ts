@@ -1,36 +1,18 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
-import type { Browser, Page } from "playwright-core";
 import sharp from "sharp";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { expectAccessible, findChromium, launch } from "../../../test/chromium.ts";
+import { describe, expect, it } from "vitest";
+import { expectAccessible, findChromium } from "../../../test/chromium.ts";
 import { drawRoom, ffmpeg, hasFfmpeg } from "../../../test/video.ts";
 import { SAMPLE_RATE_HZ, synthesizeSpeech } from "../../../scripts/sample/speech.ts";
 import { encodeWav } from "../../../scripts/sample/wav.ts";
-import { analyse, coloursOf, openPage, expectSeen, startServer } from "./pageBrowser.ts";
+import { analyse, coloursOf, expectSeen, usePages } from "./pageBrowser.ts";
 
 const chromium = findChromium();
 const cannotRun = chromium === undefined || !hasFfmpeg();
 
 describe.skipIf(cannotRun)("the page in Chromium", () => {
-  let folder = "";
-  const file = (name: string): string => join(folder, name);
-  let server: Awaited<ReturnType<typeof startServer>>;
-  let browser: Browser;
-  const open = (): Promise<Page> => openPage(browser, server.url);
-
-  beforeAll(async () => {
-    folder = mkdtempSync(join(tmpdir(), "emotion-service-page-"));
-    await makeMedia(folder);
-    server = await startServer();
-    browser = await launch(chromium ?? "");
-  }, 120_000);
-  afterAll(async () => {
-    await browser?.close();
-    await server?.stop();
-    rmSync(folder, { recursive: true, force: true });
-  });
+  const { file, url, open } = usePages(chromium, makeMedia);
 
   it("is accessible before anything is chosen, and says what the numbers are not", async () => {
     const page = await open();
@@ -137,7 +119,7 @@ describe.skipIf(cannotRun)("the page in Chromium", () => {
         json: { ...models, detector: { name: "forest.json", modalities: [] } },
       });
     });
-    const response = await page.request.post(`${server.url}/predict?window=2&step=1&view=true`, {
+    const response = await page.request.post(`${url()}/predict?window=2&step=1&view=true`, {
       multipart: multipartOf(file("talk.mp4")),
     });
     const answer = (await response.json()) as { timeline: object[] };
@@ -194,7 +176,7 @@ describe.skipIf(cannotRun)("the page in Chromium", () => {
     const told = await download;
     expect(connections).toBe(2);
     expect(told.suggestedFilename()).toBe("long.prediction.json");
-    const direct = await page.request.post(`${server.url}/predict`, {
+    const direct = await page.request.post(`${url()}/predict`, {
       multipart: multipartOf(file("long.mp4")),
     });
     expect(JSON.parse(readFileSync(await told.path(), "utf8"))).toEqual(await direct.json());

@@ -1,37 +1,42 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import type { Browser, Page } from "playwright-core";
-import { expect, onTestFinished } from "vitest";
-import { scriptOf } from "../../../test/command.ts";
+import { afterAll, beforeAll, expect, onTestFinished } from "vitest";
+import { type Served, startServe } from "../../../scripts/benchmark/startServe.ts";
+import { launch } from "../../../test/chromium.ts";
 
-/** The built command, listening on a port that is free. */
-export async function startServer(
-  ...flags: readonly string[]
-): Promise<{ readonly url: string; stop(): Promise<void> }> {
-  const child = spawn(process.execPath, [scriptOf("serve"), "--port", "0", "--quiet", ...flags]);
-  const url = await new Promise<string>((done, fail) => {
-    let said = "";
-    child.stderr.on("data", (text: Buffer) => {
-      said += text.toString();
-      const [address] = /http:\S+/.exec(said) ?? [];
-      if (address !== undefined) done(address);
-    });
-    child.on("close", () => fail(new Error(`serve ended: ${said}`)));
+/** What the tests of a file share: their media in a folder, the built command, and Chromium. */
+export function usePages(
+  chromium: string | undefined,
+  makeMedia: (folder: string) => Promise<void>,
+) {
+  let folder = "";
+  let server: Served;
+  let browser: Browser;
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), "emotion-service-page-"));
+    await makeMedia(folder);
+    server = await startServe(["--quiet"]);
+    browser = await launch(chromium ?? "");
+  }, 120_000);
+  afterAll(async () => {
+    await browser?.close();
+    await server?.stop();
+    rmSync(folder, { recursive: true, force: true });
   });
-  return { url, stop: () => stop(child) };
-}
-
-async function stop(child: ChildProcess): Promise<void> {
-  const closed = once(child, "close");
-  child.kill("SIGTERM");
-  await closed;
+  return {
+    file: (name: string): string => join(folder, name),
+    url: (): string => server.url,
+    open: (url = server.url, sign?: string): Promise<Page> => openPage(browser, url, sign),
+  };
 }
 
 /**
  * Opens the page, waits for a sign that it is there, and closes it when the test ends: it must then have asked no other host for anything, have broken no content
  * policy, and have thrown nothing.
  */
-export async function openPage(
+async function openPage(
   browser: Browser,
   url: string,
   sign = "Models: face_cnn + audio_cnn",

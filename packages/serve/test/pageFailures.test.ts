@@ -1,36 +1,20 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Browser, Page, Route } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
-import { expectAccessible, findChromium, launch } from "../../../test/chromium.ts";
+import type { Route } from "playwright-core";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { startServe } from "../../../scripts/benchmark/startServe.ts";
+import { expectAccessible, findChromium } from "../../../test/chromium.ts";
 import { drawRoom } from "../../../test/video.ts";
-import { analyse, openPage, expectSeen, startServer } from "./pageBrowser.ts";
+import { analyse, expectSeen, usePages } from "./pageBrowser.ts";
 
 const chromium = findChromium();
 
 describe.skipIf(chromium === undefined)("what goes wrong, and recording, in Chromium", () => {
-  let folder = "";
-  let picture = "";
-  let server: Awaited<ReturnType<typeof startServer>>;
-  let browser: Browser;
-  const open = (): Promise<Page> => openPage(browser, server.url);
-
-  beforeAll(async () => {
-    folder = mkdtempSync(join(tmpdir(), "emotion-service-page-"));
-    picture = join(folder, "room.jpg");
-    await drawRoom(picture);
-    server = await startServer();
-    browser = await launch(chromium ?? "");
-  }, 120_000);
-  afterAll(async () => {
-    await browser?.close();
-    await server?.stop();
-    rmSync(folder, { recursive: true, force: true });
-  });
+  const { file, open } = usePages(chromium, async (folder) => drawRoom(join(folder, "room.jpg")));
 
   it("says that a file cannot be read", async () => {
-    const broken = join(folder, "broken.jpg");
+    const broken = file("broken.jpg");
     writeFileSync(broken, "no picture");
     const page = await open();
     await analyse(page, broken);
@@ -50,7 +34,7 @@ describe.skipIf(chromium === undefined)("what goes wrong, and recording, in Chro
       hint: "make it smaller",
     };
     await page.route("**/predict?*", (route) => fail(route, 413, error));
-    await analyse(page, picture);
+    await analyse(page, file("room.jpg"));
     await expectSeen(page, "The file is too large");
     await expectSeen(page, "Make it smaller.");
     await page.unroute("**/predict?*");
@@ -67,16 +51,16 @@ describe.skipIf(chromium === undefined)("what goes wrong, and recording, in Chro
         ? fail(route, 503, { code: "E_BUSY", message: "the queue is full" })
         : route.continue();
     });
-    await analyse(page, picture);
+    await analyse(page, file("room.jpg"));
     await expectSeen(page, "The server is busy (the queue is full). Trying again in 1 s.");
     await expectSeen(page, "A face was found.");
     expect(asked).toBe(3);
   });
 
   it("asks for a token until it is the right one, and keeps it for the tab", async () => {
-    const guarded = await startServer("--token", "s3cret");
-    onTestFinished(() => guarded.stop());
-    const page = await openPage(browser, guarded.url, "The server wants a token");
+    const guarded = await startServe(["--quiet", "--token", "s3cret"]);
+    onTestFinished(() => void guarded.stop());
+    const page = await open(guarded.url, "The server wants a token");
     await expectAccessible(page);
     for (const token of ["wrong", "s3cret"]) {
       await page.getByLabel("Token, kept until this tab is closed").fill(token);
@@ -85,7 +69,7 @@ describe.skipIf(chromium === undefined)("what goes wrong, and recording, in Chro
       expect((await answered).status()).toBe(token === "wrong" ? 401 : 200);
     }
     await page.getByText("Models: face_cnn + audio_cnn").waitFor();
-    await analyse(page, picture);
+    await analyse(page, file("room.jpg"));
     await expectSeen(page, "A face was found.");
     await page.reload();
     await page.getByText("Models: face_cnn + audio_cnn").waitFor();
@@ -94,7 +78,7 @@ describe.skipIf(chromium === undefined)("what goes wrong, and recording, in Chro
   it("says that no server answers", async () => {
     const page = await open();
     await page.route("**/predict?*", (route) => route.abort());
-    await analyse(page, picture);
+    await analyse(page, file("room.jpg"));
     await expectSeen(page, "No answer from the server");
   });
 

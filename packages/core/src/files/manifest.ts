@@ -1,8 +1,9 @@
-import { closeSync, openSync, readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import Papa from "papaparse";
 import { UserError } from "../errors.ts";
 import { requireFile } from "./listFiles.ts";
 import { outputError } from "./outputs.ts";
+import { createTextWriter } from "./textWriter.ts";
 
 /**
  * Writes rows as CSV (RFC 4180, UTF-8, a header line) with the given columns; undefined becomes an empty field.
@@ -32,41 +33,16 @@ export interface CsvWriter {
   close(): void;
 }
 
-/** Lines that are held before they are written. */
-const LINES_HELD = 4096;
-
 /**
  * Starts a CSV file as {@link writeCsv} writes one, whose rows need not be held at once.
  * @throws UserError E_OUTPUT, from any of its functions, when it cannot be written: the disk is full
  */
 export function createCsvWriter(path: string, columns: readonly string[]): CsvWriter {
-  const attempt = <T>(work: () => T): T => {
-    try {
-      return work();
-    } catch (error) {
-      throw outputError(path, error);
-    }
-  };
-  const file = attempt(() => openSync(path, "w"));
-  let held: (readonly (string | number)[])[] = [columns];
-  const flush = (): void => {
-    const text = held.length === 0 ? "" : `${Papa.unparse(held, { newline: "\n" })}\n`;
-    held = [];
-    attempt(() => writeFileSync(file, text));
-  };
-  return {
-    write: (fields) => {
-      held.push(fields);
-      if (held.length === LINES_HELD) flush();
-    },
-    close: () => {
-      try {
-        flush();
-      } finally {
-        closeSync(file);
-      }
-    },
-  };
+  const text = createTextWriter(path);
+  const write = (fields: readonly (string | number)[]): void =>
+    text.write(`${Papa.unparse([fields], { newline: "\n" })}\n`);
+  write(columns);
+  return { write, close: () => text.close() };
 }
 
 /**

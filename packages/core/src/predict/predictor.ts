@@ -1,9 +1,10 @@
 import { UserError } from "../errors.ts";
 import type { Modality } from "../model/fusion.ts";
 import { type InputLimits, createInputEncoders } from "./embedInput.ts";
+import type { NamedEncoders } from "./encoderNames.ts";
 import { WEIGHTED_ENCODERS } from "./imageEncoder.ts";
 import { type Models, chooseClassifier, loadModels } from "./models.ts";
-import { type NamedEncoders, loadNamedEncoders } from "./namedEncoders.ts";
+import { loadNamedEncoders } from "./namedEncoders.ts";
 import { type FailedInput, type InputOptions, predictInput } from "./predictInput.ts";
 import type { Input, Prediction } from "./scoreInput.ts";
 

@@ -1,3 +1,4 @@
+import { FPS, MIN_CONFIDENCE, WINDOW_SECONDS } from "@emotion-service/core/predict/ranges";
 import { make } from "./dom.ts";
 
 interface NumberOption {
@@ -6,9 +7,9 @@ interface NumberOption {
   readonly label: string;
   readonly hint: string;
   readonly initial: string;
-  readonly min: number;
-  readonly max: number;
-  readonly step: number;
+  readonly range: readonly [least: number, most: number];
+  /** Of the arrow keys. */
+  readonly step: number | "any";
 }
 
 /** An empty field leaves the option out. */
@@ -18,36 +19,32 @@ const OPTIONS: readonly NumberOption[] = [
     label: "Least confidence",
     hint: "0 to 1. Below it the answer is “uncertain”.",
     initial: "",
-    min: 0,
-    max: 1,
-    step: 0.05,
+    range: MIN_CONFIDENCE,
+    step: 0.01,
   },
   {
     name: "window",
     label: "Window, s",
     hint: "Length of a part of the timeline, 0.1 to 600. Empty: no timeline.",
     initial: "2",
-    min: 0.1,
-    max: 600,
-    step: 0.1,
+    range: WINDOW_SECONDS,
+    step: "any",
   },
   {
     name: "step",
     label: "Step, s",
     hint: "From one window to the next, at most the window.",
     initial: "1",
-    min: 0.1,
-    max: 600,
-    step: 0.1,
+    range: WINDOW_SECONDS,
+    step: "any",
   },
   {
     name: "fps",
     label: "Frames a second",
     hint: "Of a video, that are looked at.",
     initial: "2",
-    min: 0.1,
-    max: 60,
-    step: 0.1,
+    range: FPS,
+    step: "any",
   },
 ];
 
@@ -97,14 +94,14 @@ function withinWindow({ step, ...others }: Record<string, string>): Record<strin
   return { ...others, step: String(Math.min(Number(step), Number(window))) };
 }
 
-function makeInput({ name, initial, min, max, step }: NumberOption): HTMLInputElement {
+function makeInput({ name, initial, range, step }: NumberOption): HTMLInputElement {
   return make("input", {
     type: "number",
     id: `option-${name}`,
     value: initial,
-    min,
-    max,
-    step: step === 0.1 ? "any" : step,
+    min: range[0],
+    max: range[1],
+    step,
     inputmode: "decimal",
     "aria-describedby": `hint-${name}`,
   });
