@@ -1,8 +1,9 @@
 import type { FastifyInstance, FastifyReply } from "fastify";
 import { httpError } from "./httpErrors.ts";
 import { type JobState, type Jobs, type UploadJob, isOver } from "./jobs.ts";
+import { LOOK_SCHEMA } from "./lookSchema.ts";
 import { INPUT_BODY, KINDS, wishesOf } from "./predictRoute.ts";
-import { JOB_SCHEMA, LOOK_SCHEMA, UPLOAD_SCHEMA, errorsOf } from "./schemas.ts";
+import { JOB_SCHEMA, UPLOAD_SCHEMA, errorsOf } from "./schemas.ts";
 import { type Service, requireFitting, takeIn } from "./service.ts";
 
 const ID = { type: "object", properties: { id: { type: "string" } } } as const;
@@ -10,30 +11,9 @@ interface ById {
   readonly Params: { readonly id: string };
 }
 
-/** `POST /upload`, `GET /jobs/:id` (JSON, or events as they come), `DELETE /jobs/:id`: for what takes longer than a client waits. */
+/** For what takes longer than a client waits: `POST /upload`, then `GET` and `DELETE /jobs/:id`. */
 export function jobsRoute(app: FastifyInstance, service: Service, jobs: Jobs): void {
-  const upload = {
-    summary: "The same as POST /predict, answered at once: GET the url for what becomes of it",
-    querystring: LOOK_SCHEMA,
-    response: { 202: UPLOAD_SCHEMA, ...errorsOf([400, 401, 403, 408, 413, 415, 503]) },
-  };
-  app.post(
-    "/upload",
-    { schema: upload, config: { requestBody: INPUT_BODY } },
-    async (request, reply) => {
-      const visit = await takeIn(service, service.lanes.later, request, KINDS);
-      try {
-        const wishes = wishesOf(request, visit.received.fields);
-        requireFitting(visit.received.files, wishes);
-        const { id, status } = jobs.start(visit, wishes);
-        void reply.code(202).header("location", `/jobs/${id}`);
-        return { id, status, url: `/jobs/${id}` };
-      } catch (error) {
-        await visit.leave();
-        throw error;
-      }
-    },
-  );
+  uploadRoute(app, service, jobs);
   const find = (id: string): UploadJob => {
     const job = jobs.find(id);
     if (job !== undefined) return job;
@@ -68,6 +48,27 @@ export function jobsRoute(app: FastifyInstance, service: Service, jobs: Jobs): v
     if (isOver(job.state)) jobs.forget(job.state.id);
     else job.cancel();
     return job.state;
+  });
+}
+
+function uploadRoute(app: FastifyInstance, service: Service, jobs: Jobs): void {
+  const schema = {
+    summary: "The same as POST /predict, answered at once: GET the url for what becomes of it",
+    querystring: LOOK_SCHEMA,
+    response: { 202: UPLOAD_SCHEMA, ...errorsOf([400, 401, 403, 408, 413, 415, 503]) },
+  };
+  app.post("/upload", { schema, config: { requestBody: INPUT_BODY } }, async (request, reply) => {
+    const visit = await takeIn(service, service.lanes.later, request, KINDS);
+    try {
+      const wishes = wishesOf(request, visit.received.fields);
+      requireFitting(visit.received.files, wishes);
+      const { id, status } = jobs.start(visit, wishes);
+      void reply.code(202).header("location", `/jobs/${id}`);
+      return { id, status, url: `/jobs/${id}` };
+    } catch (error) {
+      await visit.leave();
+      throw error;
+    }
   });
 }
 

@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { fieldError } from "./httpErrors.ts";
-import { ANSWER_SCHEMA, LOOK_SCHEMA, bodyOf, errorsOf } from "./schemas.ts";
+import { LOOK_SCHEMA } from "./lookSchema.ts";
+import { ANSWER_SCHEMA, bodyOf, errorsOf } from "./schemas.ts";
 import { type Service, type Wishes, predictOn, requireFitting, takeIn } from "./service.ts";
 
 export const KINDS = ["image", "audio", "video"] as const;
