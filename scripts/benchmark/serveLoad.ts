@@ -12,7 +12,7 @@ import { parseArgs } from "node:util";
 import sharp from "sharp";
 import { drawFace } from "../sample/faces.ts";
 import { SAMPLE_RATE_HZ, synthesizeSpeech } from "../sample/speech.ts";
-import { encodeWav } from "../sample/wav.ts";
+import { encodeWav } from "../../packages/core/src/audio/encodeWav.ts";
 import { descendantsOf, memoryOf, startServe } from "./startServe.ts";
 
 const { values: flags } = parseArgs({

@@ -3,7 +3,7 @@ import sharp from "sharp";
 import { createRandom } from "../../packages/core/src/random.ts";
 import { drawFace } from "../sample/faces.ts";
 import { SAMPLE_RATE_HZ, synthesizeSpeech } from "../sample/speech.ts";
-import { encodeWav } from "../sample/wav.ts";
+import { encodeWav } from "../../packages/core/src/audio/encodeWav.ts";
 import { type Corpus, mutated } from "./mutate.ts";
 
 /** What came of a request: the status, 0 where the connection ended without one, and the answer. */

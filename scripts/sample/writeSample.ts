@@ -5,7 +5,7 @@ import { EMOTION_CODES, SAMPLE_EMOTIONS } from "./emotions.ts";
 import { drawFace } from "./faces.ts";
 import { SAMPLE_RATE_HZ, synthesizeSpeech } from "./speech.ts";
 import { SENTENCE_NAMES } from "./voices.ts";
-import { encodeWav } from "./wav.ts";
+import { encodeWav } from "../../packages/core/src/audio/encodeWav.ts";
 
 /** CREMA-D's first speaker number. */
 const FIRST_SPEAKER = 1001;

@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import { readCsv } from "@emotion-service/core/files/manifest";
 import { readPreprocessedAudio } from "@emotion-service/core/hdf5/preprocessedAudio";
 import { synthesizeSpeech } from "../../../scripts/sample/speech.ts";
-import { encodeWav } from "../../../scripts/sample/wav.ts";
+import { encodeWav } from "@emotion-service/core/audio/encodeWav";
 import { temporaryFolder } from "../../../test/command.ts";
 
 const SAMPLE_RATE_HZ = 16_000;

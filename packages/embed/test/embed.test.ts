@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { readEmbeddings } from "@emotion-service/core/hdf5/embeddings";
 import { runCommand, temporaryFolder } from "../../../test/command.ts";
-import { encodeWav } from "../../../scripts/sample/wav.ts";
+import { encodeWav } from "@emotion-service/core/audio/encodeWav";
 import { writeFaceSample, writeSpeechSample } from "../../../scripts/sample/writeSample.ts";
 import { splitOf } from "../src/splitOf.ts";
 

@@ -4,7 +4,7 @@ import { openSound } from "@emotion-service/core/audio/decode";
 import { samplesOf } from "@emotion-service/core/audio/sound";
 import { type EmbeddingRows, readEmbeddings } from "@emotion-service/core/hdf5/embeddings";
 import { describe, expect, test } from "vitest";
-import { encodeWav } from "../../../scripts/sample/wav.ts";
+import { encodeWav } from "@emotion-service/core/audio/encodeWav";
 import { writeSpeechSample } from "../../../scripts/sample/writeSample.ts";
 import { namesIn, runCommand, temporaryFolder } from "../../../test/command.ts";
 import { runInProcess } from "../../../test/inProcess.ts";

@@ -6,7 +6,7 @@ import { createFeatureWriter } from "@emotion-service/core/hdf5/preprocessedAudi
 import { createRandom } from "@emotion-service/core/random";
 import sharp from "sharp";
 import { describe, expect, it } from "vitest";
-import { encodeWav } from "../../../scripts/sample/wav.ts";
+import { encodeWav } from "@emotion-service/core/audio/encodeWav";
 import { writeFaceSample, writeSpeechSample } from "../../../scripts/sample/writeSample.ts";
 import { namesIn, runCommand, temporaryFolder } from "../../../test/command.ts";
 import { drawRoom, hasFfmpeg, makeVideo } from "../../../test/video.ts";

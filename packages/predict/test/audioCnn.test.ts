@@ -13,7 +13,7 @@ import { withoutPadding } from "@emotion-service/core/model/clips";
 import { readOnnxInfo } from "@emotion-service/core/onnx/readInfo";
 import { createSession, loadOnnxRuntime } from "@emotion-service/core/onnx/session";
 import { describe, expect, it } from "vitest";
-import { encodeWav } from "../../../scripts/sample/wav.ts";
+import { encodeWav } from "@emotion-service/core/audio/encodeWav";
 import { writeSpeechSample } from "../../../scripts/sample/writeSample.ts";
 import { writeAudioModel } from "../../../test/audioModel.ts";
 import { runCommand, temporaryFolder } from "../../../test/command.ts";

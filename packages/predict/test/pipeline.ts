@@ -4,7 +4,7 @@ import { join } from "node:path";
 import sharp from "sharp";
 import { afterAll, beforeAll } from "vitest";
 import { writeFaceSample, writeSpeechSample } from "../../../scripts/sample/writeSample.ts";
-import { encodeWav } from "../../../scripts/sample/wav.ts";
+import { encodeWav } from "@emotion-service/core/audio/encodeWav";
 import { runCommand } from "../../../test/command.ts";
 
 /** What one pipeline leaves in its folder, relative to it. */

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { readEmbeddings } from "@emotion-service/core/hdf5/embeddings";
 import { readCheckpoint } from "@emotion-service/core/model/checkpoint";
 import { describe, expect, it } from "vitest";
-import { encodeWav } from "../../../scripts/sample/wav.ts";
+import { encodeWav } from "@emotion-service/core/audio/encodeWav";
 import { runCommand } from "../../../test/command.ts";
 import { runInProcess } from "../../../test/inProcess.ts";
 import { drawRoom, hasFfmpeg, makeVideo } from "../../../test/video.ts";

@@ -4,7 +4,7 @@ import { soundOf } from "@emotion-service/core/audio/sound";
 import { PREDICTION_SCHEMA } from "@emotion-service/core/predict/predictionSchema";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { describe, expect, it } from "vitest";
-import { encodeWav } from "../../../scripts/sample/wav.ts";
+import { encodeWav } from "@emotion-service/core/audio/encodeWav";
 import { runInProcess } from "../../../test/inProcess.ts";
 import { drawRoom, ffmpeg, hasFfmpeg, makeVideo } from "../../../test/video.ts";
 import { createProgram } from "../src/cli.ts";

@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { encodeWav } from "@emotion-service/core/audio/encodeWav";
 import type { Predictor } from "@emotion-service/core/predict/predictor";
 
 /** An aligned picture goes to the encoder as it is, in a larger one a face is looked for. */
@@ -39,22 +40,11 @@ export async function warmUp(predictor: Predictor): Promise<void> {
   }
 }
 
-/** Two seconds of a tone, as a WAV file of 16 bits. */
+/** Two seconds of a tone, as a WAV file. */
 function toneWav(): Buffer {
-  const samples = 2 * RATE_HZ;
-  const head = Buffer.from("RIFF____WAVEfmt ____________________data____", "latin1");
-  head.writeUInt32LE(36 + 2 * samples, 4);
-  head.writeUInt32LE(16, 16); // bytes of the format chunk
-  head.writeUInt16LE(1, 20); // PCM
-  head.writeUInt16LE(1, 22); // channels
-  head.writeUInt32LE(RATE_HZ, 24);
-  head.writeUInt32LE(2 * RATE_HZ, 28); // bytes a second
-  head.writeUInt16LE(2, 32); // bytes a frame
-  head.writeUInt16LE(16, 34); // bits a sample
-  head.writeUInt32LE(2 * samples, 40);
-  const tone = Int16Array.from(
-    { length: samples },
-    (_, at) => 8192 * Math.sin((2 * Math.PI * TONE_HZ * at) / RATE_HZ),
+  const tone = Float32Array.from(
+    { length: 2 * RATE_HZ },
+    (_, at) => 0.25 * Math.sin((2 * Math.PI * TONE_HZ * at) / RATE_HZ),
   );
-  return Buffer.concat([head, Buffer.from(tone.buffer)]);
+  return encodeWav(tone, RATE_HZ);
 }

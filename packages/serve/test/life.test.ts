@@ -1,4 +1,5 @@
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { existsSync, mkdirSync, readFileSync, readdirSync } from "node:fs";
 import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
@@ -6,7 +7,7 @@ import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { isRunning } from "@emotion-service/core/files/processes";
 import { type Served, descendantsOf, startServe } from "../../../scripts/benchmark/startServe.ts";
-import { runCommand, temporaryFolder } from "../../../test/command.ts";
+import { runCommand, scriptOf, temporaryFolder } from "../../../test/command.ts";
 import { ffmpeg, hasFfmpeg } from "../../../test/video.ts";
 import { formOf, speechWav } from "./service.ts";
 
@@ -137,6 +138,17 @@ describe("the end", () => {
     ).toBe(true);
     expect(folders(service.temporary)).toEqual([]);
     for (const pid of predictors) expect(readName(pid)).toBe("");
+  });
+
+  test("Ctrl-C while the models load: it does not listen first", async () => {
+    const child = spawn(process.execPath, [scriptOf("serve"), "--port", "0"]);
+    let said = "";
+    child.stderr.on("data", (text: Buffer) => {
+      if (said === "") child.kill("SIGINT"); // it has said which models it loads
+      said += text.toString();
+    });
+    expect(await once(child, "close")).toEqual([130, null]);
+    expect(said).not.toContain("listening");
   });
 
   test("kill -9 takes the predictor along; the next start sweeps the files, and leaves those of others", async () => {

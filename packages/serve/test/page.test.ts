@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest";
 import { expectAccessible, findChromium } from "../../../test/chromium.ts";
 import { drawRoom, ffmpeg, hasFfmpeg } from "../../../test/video.ts";
 import { SAMPLE_RATE_HZ, synthesizeSpeech } from "../../../scripts/sample/speech.ts";
-import { encodeWav } from "../../../scripts/sample/wav.ts";
+import { encodeWav } from "@emotion-service/core/audio/encodeWav";
 import { analyse, coloursOf, expectSeen, usePages } from "./pageBrowser.ts";
 
 const chromium = findChromium();

@@ -6,7 +6,7 @@ import { afterAll, beforeAll } from "vitest";
 import { type Served, startServe } from "../../../scripts/benchmark/startServe.ts";
 import { drawFace } from "../../../scripts/sample/faces.ts";
 import { SAMPLE_RATE_HZ, synthesizeSpeech } from "../../../scripts/sample/speech.ts";
-import { encodeWav } from "../../../scripts/sample/wav.ts";
+import { encodeWav } from "@emotion-service/core/audio/encodeWav";
 import { drawRoom, makeVideo } from "../../../test/video.ts";
 
 /** A service that runs for a file of tests, and the folder where it keeps what clients send. */
