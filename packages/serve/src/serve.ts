@@ -44,7 +44,8 @@ export async function serve(options: ServeOptions): Promise<void> {
   const folder = openTemporaryFolder();
   const sweep = (): void => folder.remove();
   process.once("exit", sweep);
-  const shared = { models, limits, env };
+  // What the processes keep for a moment lies there too, and is removed with it should they be killed.
+  const shared = { models, limits, env: { ...env, TMPDIR: folder.path } };
   // Nobody waits for an upload: it may take as long as it lasts.
   const timeoutSeconds = Math.max(limits.timeoutSeconds, limits.mediaSeconds);
   const predictors = {
@@ -145,6 +146,8 @@ function backendOf(text: string | undefined): URL | undefined {
   if (text === undefined || text === "") return undefined;
   const folder = text.endsWith("/") ? text : `${text}/`;
   const url = URL.canParse(folder) ? new URL(folder) : undefined;
+  if (url !== undefined && url.username + url.password !== "")
+    throw new UserError("E_FLAG", "BACKEND_URL: must not have a user or a password in it");
   if (url?.protocol === "http:" || url?.protocol === "https:") return url;
   throw new UserError("E_FLAG", `BACKEND_URL ${text}: must be an http or https URL`);
 }
