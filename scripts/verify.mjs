@@ -22,6 +22,11 @@ const PIP_INSTALL = [
   ":all:",
 ];
 
+/** What distributions call Chromium. */
+const CHROMIUM_NAMES = ["chromium", "chromium-browser", "google-chrome"];
+/** A mirror that does not answer is left soon; what is being installed is given its time. */
+const APT = ["-qq", "-o", "Acquire::Retries=1", "-o", "Acquire::http::Timeout=10"];
+
 const NATIVE_TESTS = "test/native.test.ts";
 
 if (isMain(import.meta.url)) process.exitCode = (await verify()) ? 0 : 1;
@@ -151,11 +156,6 @@ async function findOnnx(interpreter) {
       : lastLine(found, interpreter);
   return answer(cause === undefined ? { word: "installed" } : { word: "none", cause });
 }
-
-/** What distributions call it. */
-const CHROMIUM_NAMES = ["chromium", "chromium-browser", "google-chrome"];
-/** A mirror that does not answer is left soon; what is being installed is given its time. */
-const APT = ["-qq", "-o", "Acquire::Retries=1", "-o", "Acquire::http::Timeout=10"];
 
 /**
  * Looks for a Chromium to test the page in: the one named in CHROMIUM_PATH, one on PATH, else, as root on Debian (most

@@ -1,6 +1,9 @@
 import type { FastifyInstance } from "fastify";
 
-/** `GET /openapi.json`, made of the schemas that validate, and `GET /docs`, which shows it; before the routes. */
+/**
+ * `GET /openapi.json`, made of the schemas that validate, and `GET /docs`, which shows it; before the routes. Neither needs a token: a
+ * browser sends none with a link, and both are the same for everybody.
+ */
 export async function useOpenApi(app: FastifyInstance, version: string): Promise<void> {
   const [{ default: swagger }, { default: swaggerUi }] = await Promise.all([
     import("@fastify/swagger"),
@@ -22,21 +25,26 @@ export async function useOpenApi(app: FastifyInstance, version: string): Promise
       return { schema: { ...schema, ...(requestBody && { body: requestBody }) }, url };
     },
   });
-  app.get("/openapi.json", { schema: { hide: true } }, async () => app.swagger());
-  await app.register(swaggerUi, {
-    routePrefix: "/docs",
-    // Its own would let the page ask other hosts.
-    staticCSP: {
-      "default-src": ["'none'"],
-      "script-src": ["'self'"],
-      "style-src": ["'self'", "'unsafe-inline'"],
-      "img-src": ["'self'", "data:"],
-      "font-src": ["'self'"],
-      "connect-src": ["'self'"],
-      "base-uri": ["'none'"],
-      "form-action": ["'none'"],
-      "frame-ancestors": ["'none'"],
-    },
-    uiConfig: { validatorUrl: null },
+  await app.register(async (scope) => {
+    scope.addHook("onRoute", (route) => {
+      route.config = { ...route.config, isPublic: true };
+    });
+    scope.get("/openapi.json", { schema: { hide: true } }, async () => scope.swagger());
+    await scope.register(swaggerUi, {
+      routePrefix: "/docs",
+      // Its own would let the page ask other hosts.
+      staticCSP: {
+        "default-src": ["'none'"],
+        "script-src": ["'self'"],
+        "style-src": ["'self'", "'unsafe-inline'"],
+        "img-src": ["'self'", "data:"],
+        "font-src": ["'self'"],
+        "connect-src": ["'self'"],
+        "base-uri": ["'none'"],
+        "form-action": ["'none'"],
+        "frame-ancestors": ["'none'"],
+      },
+      uiConfig: { validatorUrl: null },
+    });
   });
 }

@@ -29,14 +29,12 @@ export interface PredictorProcess {
   close(): Promise<void>;
 }
 
-export interface PredictorProcessOptions {
+interface PredictorProcessOptions {
   readonly models: ModelChoice;
   readonly limits: Limits;
   /** For the process, which is not told the token. */
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly onNotice: (line: string) => void;
-  /** The built worker, for a test. */
-  readonly script?: URL;
 }
 
 /** A job that is told to end has this long for it, milliseconds; then its process is ended. */
@@ -79,10 +77,10 @@ interface Child {
 }
 
 async function openChild(options: PredictorProcessOptions): Promise<Child> {
-  const { models, limits, onNotice, script } = options;
+  const { models, limits, onNotice } = options;
   const { EMOTION_SERVICE_TOKEN: _, ...env } = options.env;
-  const path = script ?? new URL("predictorWorker.js", import.meta.url);
-  const child = fork(path, [], { detached: true, env, execArgv: [] });
+  const script = new URL("predictorWorker.js", import.meta.url);
+  const child = fork(script, [], { detached: true, env, execArgv: [] });
   const words: Word[] = [];
   let wake = (): void => {};
   let gone = false;

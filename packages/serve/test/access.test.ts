@@ -17,8 +17,6 @@ describe("a token", () => {
     ["GET", "/jobs/1"],
     ["DELETE", "/jobs/1"],
     ["GET", "/metrics"],
-    ["GET", "/openapi.json"],
-    ["GET", "/docs/"],
   ] as const)("is needed for %s %s", async (method, url) => {
     const { app, folder } = await play({ token });
     for (const authorization of [
@@ -46,9 +44,10 @@ describe("a token", () => {
     expect(namesIn(folder)).toEqual([]);
   });
 
-  test("is not needed for the page and for /health", async () => {
+  test("is not needed for the page, /health and the description of the API", async () => {
     const { app } = await play({ token });
-    for (const url of ["/", "/health"]) expect((await app.inject(url)).statusCode).toBe(200);
+    for (const url of ["/", "/health", "/openapi.json", "/docs/", "/docs/json"])
+      expect((await app.inject(url)).statusCode).toBe(200);
   });
 });
 
