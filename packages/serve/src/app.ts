@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import type { Writable } from "node:stream";
 import fastify, { type FastifyInstance, LogController } from "fastify";
 import { analyzeRoute } from "./analyzeRoute.ts";
-import { answerBroken, fieldError, useErrors } from "./httpErrors.ts";
+import { answerBroken, answerError, fieldError, useErrors } from "./httpErrors.ts";
 import { MOST_CONNECTIONS, PATIENCE, type Patience } from "./limits.ts";
 import { createJobs } from "./jobs.ts";
 import { jobsRoute } from "./jobsRoute.ts";
@@ -50,6 +50,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     forceCloseConnections: "idle",
     clientErrorHandler: answerBroken,
     schemaErrorFormatter: fieldError,
+    frameworkErrors: answerError,
     // What is not in a schema is refused, not dropped.
     ajv: { customOptions: { removeAdditional: false, coerceTypes: true, allowUnionTypes: true } },
   });

@@ -99,7 +99,11 @@ export function useErrors(app: FastifyInstance): void {
   );
 }
 
-function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+export function answerError(
+  error: unknown,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): FastifyReply {
   const { statusCode, failure } = failureOfError(error);
   if (statusCode >= 500 && statusCode !== 503) request.log.error({ err: error }, "failed");
   if (statusCode === 503) void reply.header("retry-after", RETRY_AFTER);

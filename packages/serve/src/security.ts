@@ -11,7 +11,7 @@ export interface SecurityOptions {
   readonly onlyLocalNames: boolean;
 }
 
-const LOCAL_NAMES = /^(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?$/i;
+const LOCAL_NAMES = /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?$/i;
 
 /** Sees to who may ask for what, and to what a browser may do with the answers. */
 export async function useSecurity(app: FastifyInstance, options: SecurityOptions): Promise<void> {

@@ -148,6 +148,8 @@ function backendOf(text: string | undefined): URL | undefined {
   if (text === undefined || text === "") return undefined;
   const folder = text.endsWith("/") ? text : `${text}/`;
   const url = URL.canParse(folder) ? new URL(folder) : undefined;
+  if (url !== undefined && url.username + url.password !== "")
+    throw new UserError("E_FLAG", "BACKEND_URL: must not have a user or a password in it");
   if (url?.protocol === "http:" || url?.protocol === "https:") return url;
   throw new UserError("E_FLAG", `BACKEND_URL ${text}: must be an http or https URL`);
 }

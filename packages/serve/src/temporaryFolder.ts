@@ -1,7 +1,8 @@
-import { mkdtempSync, readdirSync, lstatSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, lstatSync, rmSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { UserError } from "@emotion-service/core/errors";
 import { isRunning, startOf } from "@emotion-service/core/files/processes";
 
 const PREFIX = "emotion-service-serve";
@@ -11,9 +12,11 @@ const NAME = /^emotion-service-serve-(\d+)-(\d*)-/;
 /**
  * Makes this process's private folder (mode 700) for what clients send, and removes those that processes left which are gone: none of
  * them could do so itself after kill -9.
- * @param parent an existing folder
+ * @throws UserError E_UNAVAILABLE when there is no folder `parent`
  */
 export function openTemporaryFolder(parent = tmpdir()): { readonly path: string; remove(): void } {
+  if (!existsSync(parent))
+    throw new UserError("E_UNAVAILABLE", `TMPDIR ${parent}: must be an existing folder`);
   for (const name of readdirSync(parent))
     if (isLeftBehind(parent, name)) rmSync(join(parent, name), { recursive: true, force: true });
   const path = mkdtempSync(join(parent, `${PREFIX}-${process.pid}-${startOf(process.pid)}-`));

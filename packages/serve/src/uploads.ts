@@ -29,7 +29,7 @@ const RAW_KINDS = /^(image|audio|video)\//;
 /** Bodies are forms, or come as streams: `receive` says which of them are files. */
 export async function useUploads(app: FastifyInstance, bodyBytes: number): Promise<void> {
   const { default: multipart } = await import("@fastify/multipart");
-  app.removeAllContentTypeParsers();
+  app.removeAllContentTypeParsers(); // those for JSON and text would hold all of a body in memory
   await app.register(multipart, { limits: { ...FORM_LIMITS, fileSize: bodyBytes } });
   app.addContentTypeParser("*", (_request, payload, done) => done(null, payload));
 }
@@ -156,8 +156,9 @@ async function store(
   });
   const file = createWriteStream(path, { flags: "wx", mode: 0o600 });
   await pipeline(stream, count, file, { signal: broken }).catch((error: unknown) => {
-    const isOfDisk = (error as { errno?: number }).errno !== undefined;
-    throw broken.aborted || !isOfDisk ? endedEarly() : error;
+    // Where the disk fails, the rest of the body is not read, which looks like a connection that ended.
+    const isOfDisk = ["open", "write"].includes((error as NodeJS.ErrnoException).syscall ?? "");
+    throw isOfDisk ? error : endedEarly();
   });
   if (bytes > bodyBytes) throw tooLarge(bodyBytes);
   if (bytes === 0) throw httpError(400, "E_EMPTY", "the file is empty (0 bytes)");

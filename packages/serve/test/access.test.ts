@@ -55,6 +55,7 @@ describe("who may ask", () => {
   test.each([
     ["localhost:5002", 200],
     ["127.0.0.1", 200],
+    ["127.0.0.2:5002", 200],
     ["[::1]:80", 200],
     ["LOCALHOST", 200],
     ["evil.example", 403],
@@ -146,6 +147,17 @@ describe("a fault of ours", () => {
       error: { message: "image: is broken" },
     });
   });
+});
+
+test("a path that cannot be read is told as every error is", async () => {
+  const { app } = await play();
+  for (const url of ["/%zz", `/jobs/${"a".repeat(200)}`]) {
+    const { body } = await app.inject(url);
+    expect(JSON.parse(body)).toEqual({
+      error: expect.objectContaining({ code: expect.any(String), message: expect.any(String) }),
+      request_id: expect.any(String),
+    });
+  }
 });
 
 describe("the log", () => {

@@ -94,7 +94,8 @@ describe.runIf(hasFfmpeg())("lists of other files and hosts", () => {
   test("SVG is no picture here: it may name other files", async () => {
     const host = await listen();
     const svg = `<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" width="200" height="200"><image xlink:href="${host}/a.png" width="200" height="200"/><image href="/etc/hostname" width="9" height="9"/></svg>`;
-    for (const text of [svg, `<?xml version="1.0"?>${svg}`])
+    const behindComments = ["ftypavif", "ftypavis"].map((head) => `<!--${head}-->${svg}`);
+    for (const text of [svg, `<?xml version="1.0"?>${svg}`, ...behindComments])
       expect(await predict("image", Buffer.from(text), "x.png")).toMatchObject({
         status: 422,
         body: { error: { message: expect.stringContaining("no picture that can be read") } },

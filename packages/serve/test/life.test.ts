@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdirSync, readFileSync, readdirSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, readdirSync, watch } from "node:fs";
 import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -70,6 +70,7 @@ describe("flags", () => {
     [["--multimodal", "nothing"], {}, 1, /nothing/],
     [["--host", "192.0.2.1", "--token", "x"], {}, 1, /this machine has no such address/],
     [[], { BACKEND_URL: "file:///etc" }, 2, /must be an http or https URL/],
+    [[], { BACKEND_URL: "http://me:hidden@localhost" }, 2, /must not have a user(?!.*hidden)/],
     [["--token", ""], {}, 2, /the token: must be/],
     [[], { EMOTION_SERVICE_TOKEN: "two words" }, 2, /the token: must be/],
   ])("%j %j: exit %i", async (args, env, status, message) => {
@@ -81,6 +82,14 @@ describe("flags", () => {
     expect(result.stderr).not.toMatch(/\n\s+at /);
     expect(result.exitCode).toBe(status);
     expect(folders(temporary)).toEqual([]);
+  });
+
+  test("a temporary folder that is not there is told", async () => {
+    const env = { TMPDIR: join(temporaryFolder(), "none") };
+    const { exitCode, stderr } = await runCommand("serve", [], { env });
+    expect(stderr).toMatch(/TMPDIR .*none: must be an existing folder/);
+    expect(stderr).not.toMatch(/\n\s+at /);
+    expect(exitCode).toBe(1);
   });
 
   test("a port that is taken is told", async () => {
@@ -104,6 +113,16 @@ describe("flags", () => {
     for (const pid of descendantsOf(service.pid))
       expect(readFileSync(`/proc/${pid}/environ`, "latin1")).not.toContain("hidden");
   });
+});
+
+test("what it makes for its start lies in its own folder: that is found after kill -9", async () => {
+  const temporary = temporaryFolder();
+  const seen = new Set<string>();
+  const watcher = watch(temporary, (_event, name) => seen.add(name ?? ""));
+  onTestFinished(() => watcher.close());
+  const service = await startServe(["--quiet"], { TMPDIR: temporary });
+  onTestFinished(() => void service.stop("SIGKILL"));
+  expect([...seen].filter((name) => !name.startsWith("emotion-service-serve-"))).toEqual([]);
 });
 
 test("private files: nobody else may look into the folder, and ONNX Runtime's telemetry writes none beside it", async () => {

@@ -1,11 +1,13 @@
 import { connect } from "node:net";
 import type { AddressInfo } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
+import fastify from "fastify";
 import { describe, expect, test } from "vitest";
 import { namesIn } from "../../../test/command.ts";
 import { httpError } from "../src/httpErrors.ts";
 import { createQueue } from "../src/queue.ts";
 import type { Lane } from "../src/service.ts";
+import { receive, useUploads } from "../src/uploads.ts";
 import { PICTURE, createGate, play } from "./play.ts";
 
 /* What becomes of requests that are many, large, slow, or cut off; the predictor is played. */
@@ -57,6 +59,33 @@ describe("bodies", () => {
       const headers = { ...PICTURE.headers, "content-encoding": encoding };
       expect((await app.inject({ ...PICTURE, headers })).statusCode).toBe(415);
     }
+  });
+
+  test("of other kinds are refused unread: JSON of some megabytes would take gigabytes", async () => {
+    const { app } = await play();
+    for (const type of ["application/json", "text/plain", "application/x-www-form-urlencoded"]) {
+      const headers = { "content-type": type };
+      const sent = { ...PICTURE, headers, payload: "{ no JSON" };
+      const { statusCode, body } = await app.inject(sent);
+      expect([statusCode, body]).toEqual([415, expect.stringContaining("must be multipart")]);
+      expect((await app.inject({ ...sent, url: "/nothing" })).statusCode).toBe(404);
+    }
+  });
+
+  test("that the disk does not take are a fault of ours, not of the client", async () => {
+    const app = fastify();
+    await useUploads(app, 1 << 20);
+    app.post("/", (request) =>
+      receive(request, "/nowhere", { names: ["image"], bodyBytes: 1 << 20 }),
+    );
+    const { headers } = PICTURE;
+    const response = await app.inject({
+      method: "POST",
+      url: "/",
+      headers,
+      payload: Buffer.alloc(1 << 19),
+    });
+    expect(response.json()).toMatchObject({ statusCode: 500, code: "ENOENT" });
   });
 
   test("too large ones are refused, by their announced length and by what comes; the answer is heard", async () => {

@@ -53,13 +53,17 @@ export function openFlac(
   };
 }
 
+/** Blocks of metadata that are passed over: a file of nothing else would take minutes. */
+const MOST_BLOCKS = 10_000;
+
 function readStreamInfo(bytes: Bytes): StreamInfo | undefined {
   const head = sliceOf(bytes, 0, 42);
   if (head.length < 42 || ((head[4] ?? 0) & 0x7f) !== 0) return undefined; // STREAMINFO comes first
   const view = new DataView(head.buffer, head.byteOffset, head.length);
   const packed = view.getUint32(18); // 20 bits: rate, 3: channels - 1, 5: bits - 1, 4: the top of the samples
   let firstFrame = 4;
-  for (let isLast = false; !isLast;) {
+  for (let isLast = false, blocks = 1; !isLast; blocks += 1) {
+    if (blocks > MOST_BLOCKS) return undefined;
     const header = sliceOf(bytes, firstFrame, 4); // 1 bit: last block, 7 bits: type, 24 bits: length
     if (header.length < 4) return undefined;
     const [flags = 0, a = 0, b = 0, c = 0] = header;

@@ -47,6 +47,8 @@ const HEAD_BYTES = 512;
 const FORMAT_BYTES = 28;
 /** In a chunk's size: not known, or in the 'ds64' chunk. */
 const UNKNOWN_SIZE = 0xffffffff;
+/** Chunks before the data that are passed over: a file of nothing else would take minutes. */
+const MOST_CHUNKS = 10_000;
 
 /** @throws UserError E_INPUT_BROKEN when the header is damaged or there is no data chunk */
 export function readWavLayout(bytes: Bytes, name: string): WavLayout {
@@ -62,11 +64,14 @@ export function readWavLayout(bytes: Bytes, name: string): WavLayout {
   const chunkAt = (at: number): Chunk | undefined => readChunk(viewAt(at, 8), at, littleEndian);
   let format: WavFormat | undefined;
   let longDataSize = 0;
+  let chunks = 0;
   for (let chunk = chunkAt(12); chunk !== undefined; chunk = chunkAt(endOf(chunk))) {
     const { id, start } = chunk;
     if (id === "ds64") longDataSize = readLongDataSize(viewAt(start, 16), littleEndian);
     if (id === "fmt ")
       format = readFormat(viewAt(start, FORMAT_BYTES), chunk.size, littleEndian, name);
+    if ((chunks += 1) > MOST_CHUNKS)
+      throw broken(name, `must have at most ${MOST_CHUNKS} chunks before its 'data' chunk`);
     if (id !== "data") continue;
     if (format === undefined) throw broken(name, "lacks a 'fmt ' chunk before its 'data' chunk");
     const next = chunkAt(start);

@@ -9,8 +9,8 @@ const HEADS: readonly string[] = [
   "GIF8",
   "II*\0",
   "MM\0*",
-  "????ftypavif",
-  "????ftypavis",
+  "\0\0??ftypavif", // the length of a short box: with a text there, what follows may be SVG in a comment
+  "\0\0??ftypavis",
 ];
 const HEAD_BYTES = 12;
 

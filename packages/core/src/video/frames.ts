@@ -88,7 +88,7 @@ const TOLD_DURATION = /^\s*Duration: (\d+):(\d+):([\d.]+),/;
 
 /** Has ffmpeg say the time of each frame, in microseconds: a PPM picture has none. */
 const TELL_TIMES = "settb=1/1000000,showinfo";
-const TOLD_TIME = / n: *\d+ pts: *(\S+)/;
+const TOLD_TIME = /^\[Parsed_showinfo_\d+ @ \w+\] n: *\d+ pts: *(\S+)/; // a title may have any words, further in
 
 /** The times of frames, seconds from the first one on, as ffmpeg says them beside the pictures: earlier or later than these come. */
 function createTimes() {

@@ -228,6 +228,22 @@ describe("FLAC", () => {
     expect(sounds.map(({ samples }) => samples)).toEqual(clips.map(({ means }) => means));
   });
 
+  it("behind thousands of empty blocks is left to ffmpeg: passing over them takes long here", async () => {
+    const { samples, means } = ramp(16, 1, 64);
+    const whole = flacBytes(samples);
+    const behind = (blocks: number): string => {
+      const head = whole.slice(0, 42);
+      head[4]! &= 0x7f; // not the last block
+      const padding = Array.from({ length: blocks }, (_, k) =>
+        Uint8Array.of(k === blocks - 1 ? 0x81 : 1, 0, 0, 0),
+      );
+      return written(concatenate([head, ...padding, whole.subarray(42)]));
+    };
+    const sound = await withoutFfmpeg(() => decodeAudio(behind(9000)));
+    expect(sound.samples).toEqual(means);
+    await expect(withoutFfmpeg(() => decodeAudio(behind(10_001)))).rejects.toThrow(UserError);
+  });
+
   it("cut anywhere gives whole frames or is refused, never anything else", async () => {
     const { samples, means } = ramp(16, 1, 64);
     const whole = flacBytes(samples);

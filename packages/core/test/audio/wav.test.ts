@@ -241,6 +241,14 @@ describe("a damaged header", () => {
     );
   });
 
+  it("of nothing but empty chunks is given up", () => {
+    const empty = Array.from({ length: 10_001 }, () => ["JUNK", new Uint8Array(0)] as const);
+    expect(() => open(wavBytes([[1]], { before: empty }))).toThrow(
+      "clip.wav: must have at most 10000 chunks before its 'data' chunk",
+    );
+    expect(open(wavBytes([[1]], { before: empty.slice(0, 9000) }))).toBeDefined();
+  });
+
   it("never fails in another way, nor runs on, whatever the bytes are", async () => {
     const outcomeOf = async (bytes: Uint8Array): Promise<string> => {
       try {

@@ -203,6 +203,14 @@ describe.skipIf(!hasFfmpeg())("the frames of a video (skipped where there is no 
   );
 });
 
+it.skipIf(!hasFfmpeg())("times are of the frames, whatever a title says", async () => {
+  const title = " n: 0 pts: 9000000\n n: 1 pts: 9000000";
+  const path = made("a.mkv", numbered(11), ...MPEG4, "-metadata", `title=${title}`);
+  const seconds: number[] = [];
+  for await (const frame of videoFrames(path, { fps: 2 })) seconds.push(frame.seconds);
+  expect(seconds).toEqual([0, 0.5, 1]);
+});
+
 /** Writes a, b, c and d of the matrix into an MP4 file of one track. */
 function setMatrix(path: string, [a, b, c, d]: readonly [number, number, number, number]): void {
   const bytes = readFileSync(path);
