@@ -87,6 +87,7 @@ describe("a model trained on resnet18 embeddings", () => {
     expect(await inputs.image(path)).toEqual({
       embedding: undefined,
       cause: expect.stringMatching(/broken\.jpg: cannot be decoded/),
+      unreadable: true,
     });
   });
 });

@@ -29,7 +29,7 @@ describe("--import", () => {
     expect(model).toMatchObject({ importedFrom: "scikit-learn 1.9.1", seed: 3, trainingRows: 60 });
     expect(model.forest).toEqual(readSklearnForest(fixture("zlib.joblib"), "").forest);
     const report = readFileSync(join(folder, "anomaly_report.html"), "utf8");
-    expect(report).toContain("<td>fitted by</td><td>scikit-learn 1.9.1</td>");
+    expect(report).toContain('<th scope="row">fitted by</th><td>scikit-learn 1.9.1</td>');
     const { rows } = await readPaired(train, "", () => undefined);
     const parts = [
       { values: rows.image, present: rows.imagePresent },
