@@ -60,6 +60,9 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   app.addHook("onRequest", async (request, reply) => {
     void reply.header("x-request-id", request.id);
   });
+  app.addHook("onSend", async (_request, reply) => {
+    if (service.isDraining) void reply.header("connection", "close"); // a kept one would hold up the end
+  });
   useErrors(app);
   useLog(app);
   await useSecurity(app, options);

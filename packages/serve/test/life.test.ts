@@ -1,10 +1,20 @@
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdirSync, readFileSync, readdirSync, watch } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  watch,
+} from "node:fs";
+import { type IncomingMessage, request } from "node:http";
 import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { isRunning } from "@emotion-service/core/files/processes";
 import { type Served, descendantsOf, startServe } from "../../../scripts/benchmark/startServe.ts";
 import { runCommand, scriptOf, temporaryFolder } from "../../../test/command.ts";
@@ -42,23 +52,6 @@ const send = (
   field = "audio",
   init: RequestInit = {},
 ) => fetch(`${url}${path}`, { method: "POST", body: formOf({ [field]: [file, "x"] }), ...init });
-
-/** A video that takes long to look at, and makes ffmpeg busy. */
-function longVideo(): Buffer {
-  const folder = temporaryFolder();
-  ffmpeg(
-    folder,
-    "lavfi:testsrc2=s=1280x720:r=30",
-    "-t",
-    "60",
-    "-c:v",
-    "mpeg4",
-    "-q:v",
-    "3",
-    "long.mp4",
-  );
-  return readFileSync(join(folder, "long.mp4"));
-}
 
 describe("flags", () => {
   test.each([
@@ -141,20 +134,25 @@ describe("the end", () => {
     ["SIGINT", 130],
   ] as const)("%s: what runs is finished, exit %i, nothing is left", async (signal, status) => {
     const service = await start();
-    const asked = [1, 2, 3, 4].map(() => send(service.url, "/predict", speechWav()));
+    const wav = speechWav();
+    const asked = request(`${service.url}/predict`, {
+      method: "POST",
+      headers: { "content-type": "audio/wav", "content-length": wav.length },
+    });
+    const answered = once(asked, "response") as Promise<[IncomingMessage]>;
+    asked.write(wav.subarray(0, wav.length / 2)); // the other half comes after the signal
     await expect
-      .poll(() => readdirSync(join(service.temporary, folders(service.temporary)[0] ?? "")).length)
-      .toBeGreaterThan(0);
+      .poll(() => readdirSync(join(service.temporary, folders(service.temporary)[0] ?? "")))
+      .not.toEqual([]);
     const predictors = descendantsOf(service.pid);
-    expect(await service.stop(signal)).toBe(status);
-    const answers = (await Promise.allSettled(asked)).filter(
-      ({ status: it }) => it === "fulfilled",
-    );
-    expect(
-      answers
-        .map((it) => (it as PromiseFulfilledResult<Response>).value.status)
-        .every((it) => it === 200 || it === 503),
-    ).toBe(true);
+    const ended = service.stop(signal);
+    await expect.poll(() => fetch(`${service.url}/health`).catch(String)).toMatch(/failed/);
+    asked.end(wav.subarray(wav.length / 2));
+    const [answer] = await answered;
+    expect(answer.statusCode).toBe(200);
+    expect(answer.headers.connection).toBe("close");
+    answer.resume();
+    expect(await ended).toBe(status);
     expect(folders(service.temporary)).toEqual([]);
     for (const pid of predictors) expect(readName(pid)).toBe("");
   });
@@ -192,9 +190,18 @@ describe("the end", () => {
 });
 
 describe.runIf(hasFfmpeg())("work that nobody waits for", () => {
+  /** Takes long to look at, and makes ffmpeg busy. */
+  let video: Buffer;
+  beforeAll(() => {
+    const folder = mkdtempSync(join(tmpdir(), "emotion-service-test-"));
+    const codec = ["-t", "60", "-c:v", "mpeg4", "-q:v", "3"];
+    ffmpeg(folder, "lavfi:testsrc2=s=1280x720:r=30", ...codec, "long.mp4");
+    video = readFileSync(join(folder, "long.mp4"));
+    rmSync(folder, { recursive: true });
+  });
+
   test("a client that leaves takes ffmpeg along; so does a cancelled upload", async () => {
     const service = await start(["--quiet"]);
-    const video = longVideo();
     const controller = new AbortController();
     const asked = send(service.url, "/predict?fps=60", video, "video", {
       signal: controller.signal,
@@ -218,7 +225,7 @@ describe.runIf(hasFfmpeg())("work that nobody waits for", () => {
 
   test("too long a work is ended", async () => {
     const service = await start(["--quiet", "--timeout", "1"]);
-    const response = await send(service.url, "/predict?fps=60", longVideo(), "video");
+    const response = await send(service.url, "/predict?fps=60", video, "video");
     expect(response.status).toBe(503);
     expect(await response.json()).toMatchObject({ error: { code: "E_TIMEOUT" } });
     await expect.poll(() => programs(service.pid), { timeout: 10_000 }).not.toContain("ffmpeg");
@@ -227,7 +234,7 @@ describe.runIf(hasFfmpeg())("work that nobody waits for", () => {
 
   test("a predictor that dies costs the work that ran; ffmpeg dies with it", async () => {
     const service = await start(["--quiet"]);
-    const asked = send(service.url, "/predict?fps=60", longVideo(), "video");
+    const asked = send(service.url, "/predict?fps=60", video, "video");
     await expect.poll(() => programs(service.pid), { timeout: 20_000 }).toContain("ffmpeg");
     const others = descendantsOf(service.pid);
     process.kill(others[0] ?? 0, "SIGSEGV");
