@@ -6,6 +6,7 @@ export default defineConfig({
     include: ["packages/*/test/**/*.test.ts", "test/**/*.test.ts"],
     setupFiles: ["test/setup.ts"],
     globalSetup: ["test/globalSetup.ts"],
-    testTimeout: 60_000,
+    testTimeout: 120_000, // a step of a slow machine under load, not of the product
+    maxWorkers: "100%",
   },
 });

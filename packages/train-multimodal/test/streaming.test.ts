@@ -6,9 +6,9 @@ import { describe, expect, it } from "vitest";
 import { namesIn, runCommand, temporaryFolder } from "../../../test/command.ts";
 import { writePairs } from "./fixture.ts";
 
-/** Of 11 values each: 1.14 MiB, of which `--memory 1` holds none. */
-const ROWS = 27_200;
-const FEW = ["--epochs", "1", "--batch_size", "256", "--backend", "wasm", "--json"];
+/** 1.83 MiB of values, of which `--memory 1` holds none. */
+const PAIRS = { rows: 8000, imageEncoder: { dim: 40 }, audioEncoder: { dim: 20 } };
+const FEW = ["--epochs", "1", "--batch_size", "64", "--backend", "wasm", "--json"];
 
 interface Report {
   readonly val: { readonly uar: number };
@@ -32,7 +32,7 @@ async function train(folder: string, out: string, ...args: string[]) {
 describe("rows that stay in their file", () => {
   it("train as well as rows in memory, and the same whoever reads them", async () => {
     const folder = temporaryFolder();
-    await writePairs(folder, "train.h5", { rows: ROWS, missingImages: true });
+    await writePairs(folder, "train.h5", { ...PAIRS, missingImages: true });
     const whole = await train(folder, "whole");
     const streamed = await train(folder, "streamed", "--memory", "1");
     expect(streamed.report.val.uar).toBeGreaterThan(0.8);
@@ -61,7 +61,7 @@ describe("rows that stay in their file", () => {
     ["an epoch, reading ahead", "--prefetch", /^epoch 1\//m],
   ])("Ctrl-C ends %s", async (_name, flag, killOn) => {
     const folder = temporaryFolder();
-    await writePairs(folder, "train.h5", { rows: ROWS });
+    await writePairs(folder, "train.h5", PAIRS);
     const args = ["--train_h5", "train.h5", "--epochs", "1000", "--batch_size", "4096"];
     const reading = flag === "--prefetch" ? ["--memory", "1", flag] : ["--memory", "1"];
     const result = await runCommand(
