@@ -217,10 +217,9 @@ describe.runIf(hasFfmpeg())("work that nobody waits for", () => {
     expect((await send(service.url, "/predict", speechWav())).status).toBe(200); // an upload keeps nobody waiting
     await fetch(`${service.url}${url}`, { method: "DELETE" });
     await expect.poll(() => programs(service.pid), { timeout: 10_000 }).not.toContain("ffmpeg");
-    expect(await (await fetch(`${service.url}${url}`)).json()).toMatchObject({
-      status: "cancelled",
-      error: { code: "E_CANCELLED" },
-    });
+    await expect
+      .poll(async () => (await fetch(`${service.url}${url}`)).json())
+      .toMatchObject({ status: "cancelled", error: { code: "E_CANCELLED" } });
   });
 
   test("too long a work is ended", async () => {

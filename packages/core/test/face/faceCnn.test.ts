@@ -62,6 +62,8 @@ test.skipIf(!runtime.ok)(
     };
     const probabilities = await classifier.classify({ rows: faces.length, parts });
     const classes = classifier.checkpoint.classes.length;
+    const { temperature } = readFaceCheckpoint(trained.folder, trained.flag);
+    expect(temperature).toBe(0.643); // of the card
     for (const row of faces.keys()) {
       const logits = Array.from(
         { length: classes },
@@ -69,7 +71,7 @@ test.skipIf(!runtime.ok)(
           (plain["logits"]!.data[row * classes + k]! + mirror["logits"]!.data[row * classes + k]!) /
           2,
       );
-      const powers = logits.map(Math.exp);
+      const powers = logits.map((logit) => Math.exp(logit / temperature!));
       const total = powers.reduce((a, b) => a + b);
       expect(probabilities.slice(row * classes, (row + 1) * classes)).toBeAllClose(
         powers.map((power) => power / total),
