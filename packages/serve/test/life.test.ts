@@ -218,7 +218,7 @@ describe.runIf(hasFfmpeg())("work that nobody waits for", () => {
     await fetch(`${service.url}${url}`, { method: "DELETE" });
     await expect.poll(() => programs(service.pid), { timeout: 10_000 }).not.toContain("ffmpeg");
     await expect
-      .poll(async () => (await fetch(`${service.url}${url}`)).json())
+      .poll(async () => (await fetch(`${service.url}${url}`)).json(), { timeout: 10_000 })
       .toMatchObject({ status: "cancelled", error: { code: "E_CANCELLED" } });
   });
 
