@@ -29,6 +29,7 @@ function bytesOf(folder: string): Record<string, string> {
 
 describe("--resume goes on as if the training had never stopped", () => {
   it.each<[string, string[]]>([
+    ["pairs in memory", []],
     ["pairs in their file", ["--memory", "1"]],
     ["pairs in memory, a schedule over all epochs", ["--scheduler", "onecycle"]],
     ["log-mel clips", ["--modalities", "audio"]],
