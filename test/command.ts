@@ -1,7 +1,9 @@
-import { spawn } from "node:child_process";
+import { fork, spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
 import { onTestFinished } from "vitest";
 
 export interface CommandResult {
@@ -11,18 +13,20 @@ export interface CommandResult {
   readonly stderr: string;
 }
 
-/** The packages of the commands that are not called as their package is. */
-const PACKAGES: Readonly<Record<string, string>> = {
-  "inspect-h5": "inspect",
-  "inspect-model": "inspect",
-  "merge-h5": "merge",
+/** The commands that are not called as their package is: the package, and the module that makes their program. */
+const PROGRAMS: Readonly<Record<string, { readonly package: string; readonly cli: string }>> = {
+  "inspect-h5": { package: "inspect", cli: "h5Cli" },
+  "inspect-model": { package: "inspect", cli: "modelCli" },
+  "merge-h5": { package: "merge", cli: "cli" },
 };
+const programOf = (bin: string) => PROGRAMS[bin] ?? { package: bin, cli: "cli" };
+const packageFolder = (bin: string): string =>
+  resolve(import.meta.dirname, "../packages", programOf(bin).package);
 
 /** How often `killWhen` is asked, milliseconds. */
 const ASK_EVERY_MS = 5;
 
-interface CommandOptions {
-  readonly cwd?: string;
+interface OwnProcess {
   /** Variables beside those of this process. */
   readonly env?: Readonly<Record<string, string>>;
   /** The signal after this time, once stderr matches, or once this is true: Ctrl-C by default. */
@@ -32,13 +36,26 @@ interface CommandOptions {
   readonly signal?: "SIGINT" | "SIGKILL";
 }
 
-/** Runs a built command as a user would, `bin` being its name, in the folder `cwd`. */
+/**
+ * Runs a built command as a user would, `bin` being its name, in the folder `cwd`: in a process of its own where it gets
+ * variables or a signal, else in one that a file's tests share, since starting takes most of the time of most commands.
+ */
 export function runCommand(
   bin: string,
   args: readonly string[],
-  options: CommandOptions = {},
+  { cwd = ".", ...own }: OwnProcess & { readonly cwd?: string } = {},
 ): Promise<CommandResult> {
-  const { cwd, killOn, killAfterMs, killWhen } = options;
+  return Object.keys(own).length > 0
+    ? runAlone(bin, args, cwd, own)
+    : (shared ??= startHost())(bin, args, cwd);
+}
+
+function runAlone(
+  bin: string,
+  args: readonly string[],
+  cwd: string,
+  { killOn, killAfterMs, killWhen, signal, ...options }: OwnProcess,
+): Promise<CommandResult> {
   const env = { ...process.env, ...options.env };
   return new Promise((done, fail) => {
     const child = spawn(process.execPath, [scriptOf(bin), ...args], { cwd, env });
@@ -46,7 +63,7 @@ export function runCommand(
     let stderr = "";
     let isKilled = false;
     const kill = (): void => {
-      if (!isKilled) child.kill(options.signal ?? "SIGINT"); // once: a second one would not let it end cleanly
+      if (!isKilled) child.kill(signal ?? "SIGINT"); // once: a second one would not let it end cleanly
       isKilled = true;
     };
     child.stdout.on("data", (text: Buffer) => (stdout += text.toString()));
@@ -66,10 +83,34 @@ export function runCommand(
   });
 }
 
+let shared: ReturnType<typeof startHost> | undefined;
+
+/** Starts commandHost.mjs, which ends with this process; it runs one command at a time. */
+function startHost() {
+  const host = fork(join(import.meta.dirname, "commandHost.mjs"), { execArgv: [] });
+  host.unref();
+  host.channel?.unref();
+  const ended = once(host, "exit");
+  let last: Promise<unknown> = Promise.resolve();
+  return (bin: string, args: readonly string[], cwd: string): Promise<CommandResult> => {
+    const cli = pathToFileURL(join(packageFolder(bin), "dist", `${programOf(bin).cli}.js`)).href;
+    const run = async (): Promise<CommandResult> => {
+      host.channel?.ref();
+      host.send({ cli, args, cwd: resolve(cwd) });
+      const [result] = await Promise.race([once(host, "message"), ended]);
+      host.channel?.unref();
+      if (typeof result !== "object") throw new Error(`${bin} broke the process that it ran in`);
+      return result as CommandResult;
+    };
+    const next = last.then(run);
+    last = next.catch(() => undefined);
+    return next;
+  };
+}
+
 /** What `node` runs when a user calls the command. */
 export function scriptOf(bin: string): string {
-  const packageName = PACKAGES[bin] ?? bin;
-  return resolve(import.meta.dirname, `../packages/${packageName}/bin/${bin}.js`);
+  return join(packageFolder(bin), "bin", `${bin}.js`);
 }
 
 /** A temporary folder that goes when the test ends. */

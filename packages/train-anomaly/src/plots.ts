@@ -1,6 +1,6 @@
 import { type Pca, projectPca } from "@emotion-service/core/anomaly/pca";
 import { type PointSeries, pcaScatter } from "@emotion-service/core/plot/pcaScatter";
-import { renderSvg } from "@emotion-service/core/plot/render";
+import { renderSvgs } from "@emotion-service/core/plot/render";
 import { scoreHistogram } from "@emotion-service/core/plot/scoreHistogram";
 import { createRandom, drawFrom } from "@emotion-service/core/random";
 import type { Scored } from "./detector.ts";
@@ -42,11 +42,11 @@ export async function drawPlots(
       rows: part.source.scorable.length,
     });
   }
-  return {
-    // Reported scores have the threshold taken off already: it stands at 0.
-    histogram: await renderSvg(scoreHistogram(series, 0)),
-    scatter: await renderSvg(pcaScatter(points, pca.explainedVarianceRatio)),
-  };
+  const [histogram = "", scatter = ""] = await renderSvgs([
+    scoreHistogram(series, 0), // reported scores have the threshold taken off already
+    pcaScatter(points, pca.explainedVarianceRatio),
+  ]);
+  return { histogram, scatter };
 }
 
 /** Rows of the file, ascending. */

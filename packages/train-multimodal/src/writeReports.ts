@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { writeCsv } from "@emotion-service/core/files/manifest";
 import type { Outputs } from "@emotion-service/core/files/outputs";
 import type { EpochRecord } from "@emotion-service/core/model/trainClassifier";
-import { pngOfSvg, renderSvg } from "@emotion-service/core/plot/render";
+import { pngOfSvg, renderSvgs } from "@emotion-service/core/plot/render";
 import { FIGURES, figuresOf } from "./charts.ts";
 import { type Drawing, htmlReport } from "./htmlReport.ts";
 import type { WrittenReport } from "./report.ts";
@@ -41,9 +41,13 @@ export async function writeReports(
     files.push(join(saveDir, name));
     writeFileSync(outputs.stage(join(saveDir, name)), content);
   };
-  const drawings: Drawing[] = [];
-  for (const { name, caption, chart } of figuresOf(report))
-    drawings.push({ name, caption, svg: await renderSvg(chart) });
+  const figures = figuresOf(report);
+  const svgs = await renderSvgs(figures.map(({ chart }) => chart));
+  const drawings = figures.map(({ name, caption }, i): Drawing => ({
+    name,
+    caption,
+    svg: svgs[i]!,
+  }));
   write(REPORTS.page, htmlReport(report, drawings));
   const { history, files: _, ...metrics } = report;
   write(REPORTS.metrics, `${JSON.stringify(metrics, null, 2)}\n`);

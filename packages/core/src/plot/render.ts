@@ -38,13 +38,29 @@ export async function pngOfSvg(svg: string, pixels = PIXELS_PER_UNIT): Promise<U
 
 /** Draws a vega-lite chart as an SVG; text is set in {@link FONT}, or what the viewer has in its place. */
 export async function renderSvg(spec: ChartSpec): Promise<string> {
+  const [svg = ""] = await renderSvgs([spec]);
+  return svg;
+}
+
+/** As {@link renderSvg}, for charts that a page will hold: no id is in two of them. Same charts, same bytes. */
+export async function renderSvgs(specs: readonly ChartSpec[]): Promise<string[]> {
   const [vega, vegaLite] = await Promise.all([import("vega"), import("vega-lite")]);
-  const compiled = vegaLite.compile(spec, { config: THEME });
-  const view = new vega.View(vega.parse(compiled.spec), { renderer: "none", logLevel: vega.Error });
-  try {
-    const svg = await view.toSVG();
-    return svg.replaceAll(`font-family="${FONT}"`, `font-family="${FONT}, Verdana, sans-serif"`);
-  } finally {
-    view.finalize();
+  vega.resetSVGDefIds(); // or they would count on from what this process drew before
+  const svgs: string[] = [];
+  for (const spec of specs) {
+    const compiled = vegaLite.compile(spec, { config: THEME });
+    const view = new vega.View(vega.parse(compiled.spec), {
+      renderer: "none",
+      logLevel: vega.Error,
+    });
+    try {
+      const svg = await view.toSVG();
+      svgs.push(
+        svg.replaceAll(`font-family="${FONT}"`, `font-family="${FONT}, Verdana, sans-serif"`),
+      );
+    } finally {
+      view.finalize();
+    }
   }
+  return svgs;
 }

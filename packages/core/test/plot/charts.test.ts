@@ -2,7 +2,12 @@ import { confusionMatrix } from "@emotion-service/core/plot/confusionMatrix";
 import { learningCurves } from "@emotion-service/core/plot/learningCurves";
 import { pcaScatter } from "@emotion-service/core/plot/pcaScatter";
 import { reliabilityDiagram } from "@emotion-service/core/plot/reliabilityDiagram";
-import { type ChartSpec, renderPng, renderSvg } from "@emotion-service/core/plot/render";
+import {
+  type ChartSpec,
+  renderPng,
+  renderSvg,
+  renderSvgs,
+} from "@emotion-service/core/plot/render";
 import { scoreBars } from "@emotion-service/core/plot/scoreBars";
 import { histogramBins, scoreHistogram } from "@emotion-service/core/plot/scoreHistogram";
 import sharp from "sharp";
@@ -50,6 +55,21 @@ function titleOnly(text: string): ChartSpec {
     mark: { type: "point", opacity: 0 },
   };
 }
+
+describe("renderSvgs", () => {
+  it("gives the same bytes whenever it is called, and no id to two charts of a call", async () => {
+    const counts = [
+      [8, 2],
+      [1, 9],
+    ];
+    const specs = ["One", "Two"].map((title) => confusionMatrix(title, ["happy", "sad"], counts));
+    const svgs = await renderSvgs(specs);
+    expect(await renderSvgs(specs)).toEqual(svgs);
+    const ids = svgs.flatMap((svg) => Array.from(svg.matchAll(/id="([^"]*)"/g), ([, id]) => id));
+    expect(ids).toHaveLength(2); // a gradient each, of the legend
+    expect(ids[0]).not.toBe(ids[1]);
+  });
+});
 
 describe("renderPng", () => {
   it("gives the same bytes for the same chart, on white, with text", async () => {
