@@ -169,7 +169,17 @@ describe("bombs", () => {
     [
       "hours of silence as Opus",
       "audio",
-      ["lavfi:anullsrc=r=48000:cl=mono", "-t", "1200", "-c:a", "libopus", "-b:a", "6k"],
+      [
+        "lavfi:anullsrc=r=48000:cl=mono",
+        "-t",
+        "1200",
+        "-c:a",
+        "libopus",
+        "-b:a",
+        "6k",
+        "-compression_level",
+        "0",
+      ],
       "x.ogg",
     ],
     [
