@@ -87,7 +87,7 @@ let shared: ReturnType<typeof startHost> | undefined;
 
 /** Starts commandHost.mjs, which ends with this process; it runs one command at a time. */
 function startHost() {
-  const host = fork(join(import.meta.dirname, "commandHost.mjs"), { execArgv: [] });
+  const host = fork(new URL("commandHost.mjs", import.meta.url), { execArgv: [] });
   host.unref();
   host.channel?.unref();
   const ended = once(host, "exit");
