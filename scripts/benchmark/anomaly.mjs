@@ -5,7 +5,7 @@
  *
  * Makes a paired file first (or takes --file as it is). The peer reads it and prints fit_seconds and score_seconds: of
  * IsolationForest(n_estimators=100, contamination=0.01).fit, which scores the training rows for its offset, and of decision_function.
- * Prints both medians, ours too, and scikit-learn's times over ours.
+ * Prints both medians, ours too, and scikit-learn's times over ours; of ours also a second fit in the same process, which is compiled by then.
  */
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -51,6 +51,9 @@ function compare() {
     const ratio = (key) =>
       (medianOf(runs["scikit-learn"], key) / medianOf(runs.ours, key)).toFixed(1);
     console.log(`times as fast: fit ${ratio("fit_seconds")}, score ${ratio("score_seconds")}`);
+    const second = medianOf(runs.ours, "second_fit_seconds");
+    const times = (medianOf(runs["scikit-learn"], "fit_seconds") / second).toFixed(1);
+    console.log(`a second fit of ours: ${(1000 * second).toFixed(0)} ms, ${times} times as fast`);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -83,7 +86,13 @@ async function runOurs(file) {
   const fitted = performance.now();
   decisionFunction(forest, matrix);
   const scored = performance.now();
-  return { fit_seconds: (fitted - started) / 1000, score_seconds: (scored - fitted) / 1000 };
+  fit(matrix, FOREST_DEFAULTS);
+  const seconds = (from, to) => (to - from) / 1000;
+  return {
+    fit_seconds: seconds(started, fitted),
+    score_seconds: seconds(fitted, scored),
+    second_fit_seconds: seconds(scored, performance.now()),
+  };
 }
 
 function line(valueOf) {

@@ -9,6 +9,7 @@ export {
   radix4,
   radix5,
 } from "./fft";
+export { countUp, drawToFront, growTree } from "./growTree";
 export { addPathLengths } from "./isolation";
 export { decibels, maximum, melBands, toDecibels } from "./mel";
 export { resizeColumns, resizeRows } from "./resize";

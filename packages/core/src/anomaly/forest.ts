@@ -1,8 +1,9 @@
 import type { Matrix } from "../hdf5/file.ts";
-import { createRandom, drawFrom, firstIntegers } from "../random.ts";
+import { integersAt, kernel } from "../audio/kernel.ts";
+import { type RandomState, createRandom } from "../random.ts";
 import { percentile } from "./percentile.ts";
 import { createScorer } from "./scorer.ts";
-import { type Tree, growTree } from "./tree.ts";
+import { type Tree, createGrower } from "./tree.ts";
 
 /** The offset of contamination "auto": the threshold of the original paper. */
 const AUTO_OFFSET = -0.5;
@@ -39,8 +40,8 @@ export interface IsolationForest {
 export interface TreePlan {
   /** Rows drawn without replacement, [max_samples]. */
   readonly samples: Int32Array;
-  /** The tree's own stream of random numbers. */
-  readonly random: () => number;
+  /** Where the tree's own stream of random numbers stands. */
+  readonly state: RandomState;
 }
 
 /** Draws the rows of each tree from `rows` rows (at least 1): same count and options, same rows. */
@@ -50,11 +51,18 @@ export function drawSamples(
 ): TreePlan[] {
   const maxSamples = rowsPerTree(rows, options.maxSamples);
   const seeds = createRandom(options.randomState);
-  const order = firstIntegers(rows);
-  return Array.from({ length: options.nEstimators }, () => {
-    const random = createRandom(Math.floor(seeds() * 2 ** 32));
-    return { samples: drawFrom(order, maxSamples, random), random };
+  const [order, stream] = [kernel.allocate(rows * 4), kernel.allocate(16)];
+  kernel.countUp(order, rows);
+  const plans = Array.from({ length: options.nEstimators }, (): TreePlan => {
+    const state = integersAt(stream, 4);
+    state.set(createRandom(Math.floor(seeds() * 2 ** 32)).state());
+    kernel.drawToFront(order, rows, maxSamples, stream);
+    const samples = integersAt(order, maxSamples).slice();
+    return { samples, state: [state[0]!, state[1]!, state[2]!, state[3]!] };
   });
+  kernel.release(order);
+  kernel.release(stream);
+  return plans;
 }
 
 /** Grows a tree a plan on the rows [N, D] that the plans name, to depth ceil(log2(max_samples)). */
@@ -65,8 +73,12 @@ export function growForest(
 ): IsolationForest {
   const maxSamples = plans[0]?.samples.length ?? 0;
   const maxDepth = Math.ceil(Math.log2(Math.max(maxSamples, 2)));
-  const trees = plans.map(({ samples, random }) => growTree(matrix, samples, maxDepth, random));
   const nFeatures = matrix.columns;
+  const grower = createGrower(maxSamples, nFeatures);
+  const trees = plans.map(({ samples, state }) =>
+    grower.growTree(matrix, samples, maxDepth, state),
+  );
+  grower.dispose();
   return { trees, nFeatures, maxSamples, contamination, offset: AUTO_OFFSET };
 }
 

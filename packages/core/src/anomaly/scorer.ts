@@ -1,22 +1,29 @@
 import type { Matrix } from "../hdf5/file.ts";
 import { type Address, floatsAt, kernel } from "../audio/kernel.ts";
+import { UserError } from "../errors.ts";
 import type { IsolationForest } from "./forest.ts";
 import { TREE_LEAF, type Tree, averagePathLength, nodeDepths } from "./tree.ts";
 
 /** Rows scored together, a multiple of 8: with D = 640 they stay in a core's cache while every tree passes over them. */
 const ROWS_AT_ONCE = 128;
 const ROWS_PER_STEP = 8;
-/** As kernel/isolation.ts has it. */
-const NODE_BYTES = 16;
+/** Of a node as kernel/isolation.ts has it, and of a path length. */
+const NODE_BYTES = 8;
 const LENGTH_BYTES = 8;
 
-/** A tree in the kernel's memory. */
+/**
+ * A tree in the kernel's memory, whole: node 1 is the root, 2n and 2n + 1 are the children of n, and every leaf is `depth` steps
+ * from the root. A leaf that is nearer goes on to the left.
+ */
 interface PlacedTree {
+  /** Where node 0 would be. */
   readonly nodes: Address;
   readonly lengths: Address;
-  /** Steps from the root to the deepest leaf. */
   readonly depth: number;
 }
+
+/** The most leaves of a forest's whole trees: they take 16 bytes each. */
+const MOST_LEAVES = 2 ** 26;
 
 /** A forest that is ready to score. */
 export interface Scorer {
@@ -32,15 +39,17 @@ export interface Scorer {
  */
 export function createScorer(forest: IsolationForest): Scorer {
   const { trees, nFeatures, maxSamples } = forest;
-  const nodes = trees.reduce((sum, { left }) => sum + left.length, 0);
+  const shapes = trees.map(shapeOf);
+  const leaves = shapes.reduce((sum, { depth }) => sum + 2 ** depth, 0);
+  if (leaves > MOST_LEAVES) throw tooDeep(shapes);
   const places = {
-    nodes: kernel.allocate(nodes * NODE_BYTES),
-    lengths: kernel.allocate(nodes * LENGTH_BYTES),
+    nodes: kernel.allocate(leaves * NODE_BYTES),
+    lengths: kernel.allocate(leaves * LENGTH_BYTES),
     rows: kernel.allocate(ROWS_AT_ONCE * nFeatures * Float32Array.BYTES_PER_ELEMENT),
     sums: kernel.allocate(ROWS_AT_ONCE * LENGTH_BYTES),
   };
   floatsAt(places.rows, ROWS_AT_ONCE * nFeatures).fill(0); // what lies behind the last row is walked too
-  const placed = placeTrees(trees, places.nodes, places.lengths);
+  const placed = placeTrees(shapes, places.nodes, places.lengths);
   const denominator = trees.length * averagePathLength(maxSamples);
   return {
     scoreSamples: ({ data, rows }) => {
@@ -76,20 +85,49 @@ function sumPathLengths(
   return result;
 }
 
-function placeTrees(trees: readonly Tree[], nodes: Address, lengths: Address): PlacedTree[] {
+/** A tree, the steps from its root to each node, and to the deepest one. */
+interface Shape {
+  readonly tree: Tree;
+  readonly depths: Int32Array;
+  readonly depth: number;
+}
+
+function shapeOf(tree: Tree): Shape {
+  const depths = nodeDepths(tree);
+  let depth = 0;
+  for (let node = 0; node < depths.length; node += 1)
+    if (depths[node]! > depth) depth = depths[node]!;
+  return { tree, depths, depth };
+}
+
+function tooDeep(shapes: readonly Shape[]): UserError {
+  const deepest = Math.max(...shapes.map(({ depth }) => depth));
+  return new UserError(
+    "E_LAYOUT",
+    `the forest: its ${shapes.length} trees must have at most ${MOST_LEAVES} leaves together if all were as deep as their deepest, which is ${deepest} steps down`,
+    { hint: "grow it with a smaller --max_samples: 256 rows a tree are enough for most data" },
+  );
+}
+
+function placeTrees(shapes: readonly Shape[], nodes: Address, lengths: Address): PlacedTree[] {
   const memory = kernel.memory.buffer;
   const views: NodeViews = {
     floats: new Float32Array(memory),
     integers: new Uint32Array(memory),
     doubles: new Float64Array(memory),
+    words: new BigUint64Array(memory),
   };
   const lengthOf = memoisedPathLength();
   let before = 0;
-  return trees.map((tree) => {
-    const [first, firstLength] = [nodes + before * NODE_BYTES, lengths + before * LENGTH_BYTES];
-    before += tree.left.length;
-    const depth = placeTree(tree, views, first, firstLength, lengthOf);
-    return { nodes: first, lengths: firstLength, depth };
+  return shapes.map((shape) => {
+    const placed = {
+      nodes: nodes + before * NODE_BYTES,
+      lengths: lengths + before * LENGTH_BYTES,
+      depth: shape.depth,
+    };
+    before += 2 ** shape.depth;
+    placeTree(shape, views, placed, lengthOf);
+    return placed;
   });
 }
 
@@ -98,44 +136,39 @@ interface NodeViews {
   readonly floats: Float32Array;
   readonly integers: Uint32Array;
   readonly doubles: Float64Array;
+  readonly words: BigUint64Array;
 }
 
-/** Writes the nodes of a tree so that siblings lie side by side; returns its depth. */
+/** A node that sends every value to the left: column 0, and infinity as a float. */
+const ABOVE_ALL = 0x7f80_0000n;
+
+/** Writes the nodes of a tree and the path lengths at its leaves. */
 function placeTree(
-  tree: Tree,
-  { floats, integers, doubles }: NodeViews,
-  nodes: Address,
-  lengths: Address,
+  { tree, depths, depth }: Shape,
+  { floats, integers, doubles, words }: NodeViews,
+  { nodes, lengths }: PlacedTree,
   lengthOf: (rows: number) => number,
-): number {
+): void {
   const { feature, threshold, left, right, nNodeSamples } = tree;
-  const depths = nodeDepths(tree);
+  const [firstWord, firstLength] = [nodes / 4, lengths / LENGTH_BYTES];
+  const leaves = 2 ** depth;
+  words.fill(ABOVE_ALL, nodes / NODE_BYTES, nodes / NODE_BYTES + leaves); // what lies below a leaf
   const place = new Int32Array(left.length);
-  let deepest = 0;
-  let next = 1;
+  place[0] = 1;
   for (let node = 0; node < left.length; node += 1) {
-    const isParentless = node > 0 && place[node] === 0;
-    if (isParentless) throw notATree();
-    const at = nodes + place[node]! * NODE_BYTES;
-    const word = at / 4;
+    const at = place[node]!;
+    if (at === 0) throw notATree();
     if (left[node] === TREE_LEAF) {
-      floats[word] = Infinity;
-      integers[word + 1] = 0;
-      integers[word + 2] = at;
-      doubles[lengths / LENGTH_BYTES + place[node]!] =
-        depths[node]! + lengthOf(nNodeSamples[node]!);
-      if (depths[node]! > deepest) deepest = depths[node]!;
+      const leaf = (at << (depth - depths[node]!)) - leaves;
+      doubles[firstLength + leaf] = depths[node]! + lengthOf(nNodeSamples[node]!);
       continue;
     }
-    if (next + 2 > left.length) throw notATree();
-    floats[word] = floatAtMost(threshold[node]!);
-    integers[word + 1] = feature[node]! * Float32Array.BYTES_PER_ELEMENT;
-    integers[word + 2] = nodes + next * NODE_BYTES;
-    place[left[node]!] = next;
-    place[right[node]!] = next + 1;
-    next += 2;
+    floats[firstWord + 2 * at] = floatAtMost(threshold[node]!);
+    integers[firstWord + 2 * at + 1] = feature[node]! * Float32Array.BYTES_PER_ELEMENT;
+    if (place[left[node]!] !== 0 || place[right[node]!] !== 0) throw notATree();
+    place[left[node]!] = 2 * at;
+    place[right[node]!] = 2 * at + 1;
   }
-  return deepest;
 }
 
 function notATree(): RangeError {

@@ -1,12 +1,11 @@
 import type { Matrix } from "../hdf5/file.ts";
-import { firstIntegers } from "../random.ts";
+import type { RandomState } from "../random.ts";
+import { allocateFloats, callbacks, floatsAt, integersAt, kernel } from "../audio/kernel.ts";
 
 /** `left` and `right` of a leaf, as in scikit-learn's `tree_`. */
 export const TREE_LEAF = -1;
 /** `feature` and `threshold` of a leaf, as in scikit-learn's `tree_`. */
 export const TREE_UNDEFINED = -2;
-/** A feature is constant in a node when max <= min + this, in 32-bit floats (scikit-learn's FEATURE_THRESHOLD). */
-const FEATURE_THRESHOLD = Math.fround(1e-7);
 
 /** One isolation tree: arrays of a value a node, [nodes]; node 0 is the root, children come after their parent. */
 export interface Tree {
@@ -67,117 +66,60 @@ export function nodeDepths({ left, right }: Tree): Int32Array {
   return depths;
 }
 
-/**
- * Grows one tree on the rows `samples` of `matrix` (their order changes), as scikit-learn's ExtraTree with splitter
- * "random" and max_features 1 does: a node draws features until one is not constant in it, then a threshold uniformly
- * between that feature's least and greatest value. A node is a leaf at `maxDepth`, with one row, or when all its rows
- * are alike.
- */
-export function growTree(
-  matrix: Matrix,
-  samples: Int32Array,
-  maxDepth: number,
-  random: () => number,
-): Tree {
-  const most = 2 * samples.length - 1;
-  const feature = new Int32Array(most).fill(TREE_UNDEFINED);
-  const threshold = new Float64Array(most).fill(TREE_UNDEFINED);
-  const left = new Int32Array(most).fill(TREE_LEAF);
-  const right = new Int32Array(most).fill(TREE_LEAF);
-  const nNodeSamples = new Int32Array(most);
-  const features = firstIntegers(matrix.columns);
-  let count = 0;
-  const grow = (start: number, end: number, depth: number): number => {
-    const node = count;
-    count += 1;
-    nNodeSamples[node] = end - start;
-    if (depth >= maxDepth || end - start < 2) return node;
-    const split = drawSplit(matrix, samples, start, end, features, random);
-    if (split === undefined) return node;
-    feature[node] = split.feature;
-    threshold[node] = split.threshold;
-    const middle = partition(matrix, samples, start, end, split);
-    left[node] = grow(start, middle, depth + 1);
-    right[node] = grow(middle, end, depth + 1);
-    return node;
+/** Grows trees of a forest, one after the other, in memory that it keeps for them. */
+export interface Grower {
+  /**
+   * Grows one tree on the rows `samples` [n] of a matrix [N, D], as scikit-learn's ExtraTree with splitter "random" and
+   * max_features 1 does: a node draws features until one is not constant in it, then a threshold uniformly between that
+   * feature's least and greatest value. A node is a leaf at `maxDepth`, with one row, or when all its rows are alike.
+   * @param state where the tree's own stream of random numbers stands
+   */
+  growTree(matrix: Matrix, samples: Int32Array, maxDepth: number, state: RandomState): Tree;
+  /** Gives the memory back. */
+  dispose(): void;
+}
+
+/** A grower of trees on `n` rows of `columns` values each. */
+export function createGrower(n: number, columns: number): Grower {
+  const most = Math.max(1, 2 * n - 1);
+  const places = {
+    rows: kernel.allocate(n * 4),
+    values: allocateFloats(n),
+    numbers: kernel.allocate(columns * 4),
+    state: kernel.allocate(16),
+    arrays: kernel.allocate(most * (8 + 4 * 4)),
   };
-  grow(0, samples.length, 0);
   return {
-    feature: feature.slice(0, count),
-    threshold: threshold.slice(0, count),
-    left: left.slice(0, count),
-    right: right.slice(0, count),
-    nNodeSamples: nNodeSamples.slice(0, count),
+    growTree: ({ data }, samples, maxDepth, state) => {
+      const rows = integersAt(places.rows, n);
+      const values = floatsAt(places.values, n);
+      rows.set(samples);
+      integersAt(places.state, 4).set(state);
+      callbacks.gather = (column, start, end) => {
+        for (let i = start; i < end; i += 1) values[i] = data[rows[i]! * columns + column]!;
+      };
+      const count = kernel.growTree(
+        places.rows,
+        n,
+        places.values,
+        places.numbers,
+        columns,
+        maxDepth,
+        places.state,
+        places.arrays,
+      );
+      const integers = (k: number): Int32Array =>
+        integersAt(places.arrays + most * (8 + 4 * k), count).slice();
+      return {
+        threshold: new Float64Array(kernel.memory.buffer, places.arrays, count).slice(),
+        feature: integers(0),
+        left: integers(1),
+        right: integers(2),
+        nNodeSamples: integers(3),
+      };
+    },
+    dispose: () => {
+      for (const address of Object.values(places)) kernel.release(address);
+    },
   };
-}
-
-interface Split {
-  readonly feature: number;
-  readonly threshold: number;
-}
-
-/**
- * A split of a node's rows, `samples` from `start` to before `end`, or undefined when every feature is constant there.
- * `features`: all columns, any order.
- */
-function drawSplit(
-  matrix: Matrix,
-  samples: Int32Array,
-  start: number,
-  end: number,
-  features: Int32Array,
-  random: () => number,
-): Split | undefined {
-  const range = new Float32Array(2);
-  for (let left = features.length; left > 0; left -= 1) {
-    const drawn = Math.floor(random() * left);
-    const feature = features[drawn]!;
-    features[drawn] = features[left - 1]!;
-    features[left - 1] = feature;
-    findRange(matrix, samples, start, end, feature, range);
-    const [min, max] = [range[0]!, range[1]!];
-    if (max <= Math.fround(min + FEATURE_THRESHOLD)) continue;
-    const threshold = min + (max - min) * random();
-    return { feature, threshold: threshold === max ? min : threshold };
-  }
-  return undefined;
-}
-
-/** Puts the least and the greatest value of a feature into `range`: a short function, so that it is soon compiled. */
-function findRange(
-  { data, columns }: Matrix,
-  samples: Int32Array,
-  start: number,
-  end: number,
-  feature: number,
-  range: Float32Array,
-): void {
-  let min = Infinity;
-  let max = -Infinity;
-  for (let i = start; i < end; i += 1) {
-    const value = data[samples[i]! * columns + feature]!;
-    if (value < min) min = value;
-    if (value > max) max = value;
-  }
-  range[0] = min;
-  range[1] = max;
-}
-
-/** Moves the rows that go left to the front; returns where those that go right begin. */
-function partition(
-  { data, columns }: Matrix,
-  samples: Int32Array,
-  start: number,
-  end: number,
-  { feature, threshold }: Split,
-): number {
-  let middle = start;
-  for (let i = start; i < end; i += 1) {
-    const sample = samples[i]!;
-    if (!(data[sample * columns + feature]! <= threshold)) continue;
-    samples[i] = samples[middle]!;
-    samples[middle] = sample;
-    middle += 1;
-  }
-  return middle;
 }

@@ -64,6 +64,18 @@ interface Kernel {
     taps: Address,
     stride: number,
   ): void;
+  countUp(target: Address, count: number): void;
+  drawToFront(items: Address, n: number, count: number, state: Address): void;
+  growTree(
+    rows: Address,
+    n: number,
+    rowValues: Address,
+    numbers: Address,
+    numberOfColumns: number,
+    maxDepth: number,
+    state: Address,
+    arrays: Address,
+  ): number;
   addPathLengths(
     nodes: Address,
     depth: number,
@@ -108,8 +120,19 @@ function load(): Kernel {
   const abort = (): never => {
     throw new RangeError("the memory of the kernel is used up");
   };
-  return new Instance(new Module(bytes), { env: { abort } }).exports as Kernel;
+  const gather: Gather = (column, start, end) => callbacks.gather(column, start, end);
+  return new Instance(new Module(bytes), { env: { abort, gather } }).exports as Kernel;
 }
+
+/** Writes values of a column to where `growTree` was told, those of its `rows` from `start` to before `end`. */
+type Gather = (column: number, start: number, end: number) => void;
+
+/** What the kernel calls: to be set before what calls it, which returns before anything else happens. */
+export const callbacks: { gather: Gather } = {
+  gather: () => {
+    throw new Error("no tree is being grown");
+  },
+};
 
 /** The thread's own kernel. */
 export const kernel: Kernel = load();
@@ -117,6 +140,11 @@ export const kernel: Kernel = load();
 /** A view of n floats in the kernel's memory. It is dead after the next `allocate`. */
 export function floatsAt(address: Address, n: number): Float32Array {
   return new Float32Array(kernel.memory.buffer, address, n);
+}
+
+/** A view of n 32-bit integers in the kernel's memory. It is dead after the next `allocate`. */
+export function integersAt(address: Address, n: number): Int32Array {
+  return new Int32Array(kernel.memory.buffer, address, n);
 }
 
 /** A view of bytes in the kernel's memory. It is dead after the next `allocate`. */

@@ -45,6 +45,27 @@ describe("a scorer", () => {
     scorer.dispose();
   });
 
+  it("refuses a chain that would be too large if it were whole", () => {
+    const steps = 27;
+    const chain = {
+      feature: Int32Array.from({ length: 2 * steps + 1 }, (_, node) => (node % 2 === 0 ? 0 : -2)),
+      threshold: new Float64Array(2 * steps + 1),
+      left: Int32Array.from({ length: 2 * steps + 1 }, (_, node) =>
+        node % 2 === 0 && node < 2 * steps ? node + 1 : -1,
+      ),
+      right: Int32Array.from({ length: 2 * steps + 1 }, (_, node) =>
+        node % 2 === 0 && node < 2 * steps ? node + 2 : -1,
+      ),
+      nNodeSamples: new Int32Array(2 * steps + 1).fill(1),
+    };
+    expect(() => createScorer({ ...forest, trees: [chain] })).toThrow(
+      expect.objectContaining({
+        code: "E_LAYOUT",
+        message: expect.stringContaining("27 steps down"),
+      }),
+    );
+  });
+
   it("refuses nodes that are no tree", () => {
     const tree = referenceTrees[0]!;
     const twoParents = { ...tree, right: tree.right.with(0, tree.left[0]!) };

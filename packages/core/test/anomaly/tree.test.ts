@@ -1,19 +1,36 @@
 import {
   averagePathLength,
-  growTree,
+  createGrower,
   TREE_LEAF,
   type Tree,
 } from "@emotion-service/core/anomaly/tree";
-import { createRandom, normal } from "@emotion-service/core/random";
+import type { Matrix } from "@emotion-service/core/hdf5/file";
+import { createRandom, firstIntegers, normal } from "@emotion-service/core/random";
 import { describe, expect, it } from "vitest";
 import { matrixOf } from "./reference.ts";
 
-const everyRow = (rows: number): Int32Array => Int32Array.from({ length: rows }, (_, row) => row);
+/** A tree on every row of a matrix. */
+function grow(matrix: Matrix, maxDepth: number, seed: number): Tree {
+  const grower = createGrower(matrix.rows, matrix.columns);
+  try {
+    return grower.growTree(
+      matrix,
+      firstIntegers(matrix.rows),
+      maxDepth,
+      createRandom(seed).state(),
+    );
+  } finally {
+    grower.dispose();
+  }
+}
 
 function depthOf(tree: Tree, node = 0): number {
   if (tree.left[node] === TREE_LEAF) return 0;
   return 1 + Math.max(depthOf(tree, tree.left[node]), depthOf(tree, tree.right[node]));
 }
+
+const rowOf = ({ data, columns }: Matrix, row: number): Float32Array =>
+  data.subarray(row * columns, (row + 1) * columns);
 
 describe("averagePathLength", () => {
   // scikit-learn's own test: test_iforest_average_path_length.
@@ -37,21 +54,21 @@ describe("averagePathLength", () => {
   });
 });
 
-describe("growTree", () => {
+describe("a grower", () => {
   const random = createRandom(4);
   const rows = matrixOf(Array.from({ length: 100 }, () => [normal(random), 7, normal(random)]));
 
   it("keeps the depth limit, splits every row off below it, and never tests a constant column", () => {
-    const tree = growTree(rows, everyRow(100), 4, createRandom(1));
+    const tree = grow(rows, 4, 1);
     expect(depthOf(tree)).toBe(4);
     expect(Array.from(tree.feature)).not.toContain(1);
-    const deep = growTree(rows, everyRow(100), 99, createRandom(1));
+    const deep = grow(rows, 99, 1);
     const leaves = Array.from(deep.nNodeSamples).filter((_, node) => deep.left[node] === TREE_LEAF);
     expect(leaves).toEqual(Array.from({ length: 100 }, () => 1));
   });
 
   it("counts rows that sum up from the leaves to the root, and parts them by its own thresholds", () => {
-    const tree = growTree(rows, everyRow(100), 6, createRandom(2));
+    const tree = grow(rows, 6, 2);
     const reached = new Int32Array(tree.left.length);
     for (let row = 0; row < 100; row += 1) {
       let node = 0;
@@ -65,18 +82,30 @@ describe("growTree", () => {
     expect(reached).toEqual(tree.nNodeSamples);
   });
 
+  it("grows the same tree of some rows, whatever it grew before and lies between them", () => {
+    const half = matrixOf(Array.from({ length: 50 }, (_, i) => [...rowOf(rows, 2 * i)]));
+    const alone = grow(half, 8, 3);
+    const grower = createGrower(50, 3);
+    const even = Int32Array.from({ length: 50 }, (_, i) => 2 * i);
+    const state = createRandom(3).state();
+    grower.growTree(rows, firstIntegers(50), 8, createRandom(1).state());
+    expect(grower.growTree(rows, even, 8, state)).toEqual(alone);
+    grower.dispose();
+    expect(even[1]).toBe(2); // as it was
+  });
+
   it("is one leaf where all rows are alike, and splits two that differ", () => {
     const alike = matrixOf([
       [1, 2],
       [1, 2],
       [1, 2],
     ]);
-    expect(growTree(alike, everyRow(3), 9, createRandom(1)).nNodeSamples).toEqual(Int32Array.of(3));
+    expect(grow(alike, 9, 1).nNodeSamples).toEqual(Int32Array.of(3));
     const two = matrixOf([
       [1, 2],
       [1, 3],
     ]);
-    const tree = growTree(two, everyRow(2), 9, createRandom(1));
+    const tree = grow(two, 9, 1);
     expect(tree.feature[0]).toBe(1);
     expect(tree.threshold[0]).toBeGreaterThanOrEqual(2);
     expect(tree.threshold[0]).toBeLessThan(3);
@@ -84,8 +113,7 @@ describe("growTree", () => {
 
   it("draws features evenly and thresholds uniformly", () => {
     const grid = matrixOf(Array.from({ length: 11 }, (_, i) => [i, 10 - i, i * i]));
-    const seeded = createRandom(9);
-    const roots = Array.from({ length: 3000 }, () => growTree(grid, everyRow(11), 1, seeded));
+    const roots = Array.from({ length: 3000 }, (_, seed) => grow(grid, 1, seed));
     const ofFirst = roots.filter((tree) => tree.feature[0] === 0);
     expect(ofFirst.length / 3000).toBeCloseTo(1 / 3, 1);
     const mean = ofFirst.reduce((sum, tree) => sum + tree.threshold[0]!, 0) / ofFirst.length;
