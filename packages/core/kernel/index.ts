@@ -10,7 +10,7 @@ export {
   radix5,
 } from "./fft";
 export { countUp, drawToFront, growTree } from "./growTree";
-export { addPathLengths } from "./isolation";
+export { addForestLengths, averagePathLength, depthOf, floatAtMost, placeTree } from "./isolation";
 export { decibels, maximum, melBands, toDecibels } from "./mel";
 export { resizeColumns, resizeRows } from "./resize";
 export { divide, energies, pcm16ToMono, peak, polyphase, polyphaseBetween } from "./samples";

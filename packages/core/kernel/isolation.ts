@@ -7,7 +7,7 @@ const NODE_SHIFT: usize = 3;
  * and every walk takes `depth` steps. A row goes to the right child when its value is above the threshold. Eight rows walk side by
  * side, as each step waits for memory: `count` is a multiple of 8.
  */
-export function addPathLengths(
+function addPathLengths(
   nodes: usize,
   depth: i32,
   lengths: usize,
@@ -65,4 +65,121 @@ function childOf(nodes: usize, node: usize, row: usize): usize {
 @inline
 function add(sum: usize, lengths: usize, leaf: usize): void {
   store<f64>(sum, load<f64>(sum) + load<f64>(lengths + (leaf << 3)));
+}
+
+/** Where the arrays of a tree lie that has room for `most` nodes: threshold f64, then feature, left, right and n_node_samples i32. */
+@inline
+function arrayAt(arrays: usize, most: i32, k: i32): usize {
+  return arrays + <usize>most * (8 + 4 * k);
+}
+
+/**
+ * `addPathLengths` of each of `count` trees, of which `trees` tells: where its nodes and its lengths are, and its depth, u32 each.
+ */
+export function addForestLengths(
+  trees: usize,
+  count: i32,
+  rows: usize,
+  stride: usize,
+  rowCount: i32,
+  sums: usize,
+): void {
+  for (let tree = 0; tree < count; tree += 1, trees += 12)
+    addPathLengths(
+      load<u32>(trees),
+      load<i32>(trees, 8),
+      load<u32>(trees, 4),
+      rows,
+      stride,
+      rowCount,
+      sums,
+    );
+}
+
+/**
+ * Steps from the root to the deepest leaf of a tree in `arrays`; −1 where a node's children do not come after it. `depths` i32 [count] is room for
+ * the steps to each node.
+ */
+export function depthOf(arrays: usize, most: i32, count: i32, depths: usize): i32 {
+  const left = arrayAt(arrays, most, 1);
+  const right = arrayAt(arrays, most, 2);
+  let deepest = 0;
+  store<i32>(depths, 0);
+  for (let node = 0; node < count; node += 1) {
+    const at = <usize>node << 2;
+    const child = load<i32>(left + at);
+    if (child < 0) continue;
+    const other = load<i32>(right + at);
+    if (child <= node || child >= count || other <= node || other >= count) return -1;
+    const depth = load<i32>(depths + at) + 1;
+    store<i32>(depths + (<usize>child << 2), depth);
+    store<i32>(depths + (<usize>other << 2), depth);
+    deepest = max(deepest, depth);
+  }
+  return deepest;
+}
+
+/** A node that sends every value to the left: column 0, and infinity as a float. */
+const ABOVE_ALL: u64 = 0x7f80_0000;
+
+/**
+ * Lays a tree in `arrays`, for which `depthOf` found `depth`, out as `addPathLengths` wants it: `nodes` and `lengths` have room for 2^depth. A leaf
+ * that is nearer to the root goes on to the left. False where a node has no parent, or two. `places` i32 [count] is room for it.
+ */
+export function placeTree(
+  arrays: usize,
+  most: i32,
+  count: i32,
+  depth: i32,
+  nodes: usize,
+  lengths: usize,
+  places: usize,
+): bool {
+  const feature = arrayAt(arrays, most, 0);
+  const left = arrayAt(arrays, most, 1);
+  const right = arrayAt(arrays, most, 2);
+  const nNodeSamples = arrayAt(arrays, most, 3);
+  const leaves = 1 << depth;
+  for (let n = 0; n < leaves; n += 1) store<u64>(nodes + (<usize>n << NODE_SHIFT), ABOVE_ALL);
+  memory.fill(places, 0, <usize>count << 2);
+  store<i32>(places, 1);
+  for (let node = 0; node < count; node += 1) {
+    const at = <usize>node << 2;
+    const place = load<i32>(places + at);
+    if (place == 0) return false;
+    const child = load<i32>(left + at);
+    if (child < 0) {
+      const steps = 31 - clz(place);
+      const leaf = (place << (depth - steps)) - leaves;
+      const length = <f64>steps + averagePathLength(load<i32>(nNodeSamples + at));
+      store<f64>(lengths + (<usize>leaf << 3), length);
+      continue;
+    }
+    const target = nodes + (<usize>place << NODE_SHIFT);
+    store<f32>(target, floatAtMost(load<f64>(arrays + (at << 1))));
+    store<u32>(target, load<i32>(feature + at) << 2, 4);
+    const first = places + (<usize>child << 2);
+    const second = places + (<usize>load<i32>(right + at) << 2);
+    if (load<i32>(first) != 0 || load<i32>(second) != 0) return false;
+    store<i32>(first, 2 * place);
+    store<i32>(second, 2 * place + 1);
+  }
+  return true;
+}
+
+/** As src/anomaly/tree.ts tells. */
+export function averagePathLength(n: f64): f64 {
+  if (n <= 1) return 0;
+  if (n == 2) return 1;
+  const EULER_GAMMA = 0.5772156649015329;
+  return 2 * (Math.log(n - 1) + EULER_GAMMA) - (2 * (n - 1)) / n;
+}
+
+/** As src/anomaly/scorer.ts tells. */
+export function floatAtMost(value: f64): f32 {
+  const nearest = <f32>value;
+  if (<f64>nearest <= value) return nearest;
+  // One step down: towards 0 above it, away from it below; below 0 itself comes the least negative number.
+  if (nearest == 0) return reinterpret<f32>(<u32>0x8000_0001);
+  return reinterpret<f32>(reinterpret<i32>(nearest) + (nearest > 0 ? -1 : 1));
 }

@@ -1,26 +1,16 @@
 import type { Matrix } from "../hdf5/file.ts";
-import { type Address, floatsAt, kernel } from "../audio/kernel.ts";
+import { type Address, floatsAt, integersAt, kernel } from "../audio/kernel.ts";
 import { UserError } from "../errors.ts";
 import type { IsolationForest } from "./forest.ts";
-import { TREE_LEAF, type Tree, averagePathLength, nodeDepths } from "./tree.ts";
+import { type Tree, allocateArrays, arraysAt, averagePathLength } from "./tree.ts";
 
 /** Rows scored together, a multiple of 8: with D = 640 they stay in a core's cache while every tree passes over them. */
 const ROWS_AT_ONCE = 128;
 const ROWS_PER_STEP = 8;
-/** Of a node as kernel/isolation.ts has it, and of a path length. */
+/** As kernel/isolation.ts has them: of a node, of a path length, and of what tells where a tree's are. */
 const NODE_BYTES = 8;
 const LENGTH_BYTES = 8;
-
-/**
- * A tree in the kernel's memory, whole: node 1 is the root, 2n and 2n + 1 are the children of n, and every leaf is `depth` steps
- * from the root. A leaf that is nearer goes on to the left.
- */
-interface PlacedTree {
-  /** Where node 0 would be. */
-  readonly nodes: Address;
-  readonly lengths: Address;
-  readonly depth: number;
-}
+const TREE_WORDS = 3;
 
 /** The most leaves of a forest's whole trees: they take 16 bytes each. */
 const MOST_LEAVES = 2 ** 26;
@@ -34,26 +24,29 @@ export interface Scorer {
 }
 
 /**
- * Lays a forest out for the kernel. Rows are 32-bit floats, so that the greatest 32-bit float that is not above a threshold
- * parts them as the threshold itself does.
+ * Lays a forest out for the kernel, each tree whole: node 1 is the root, 2n and 2n + 1 are the children of n, and every leaf is
+ * as deep as the deepest. Rows are 32-bit floats, so that the greatest 32-bit float that is not above a threshold parts them as the
+ * threshold itself does.
+ * @throws UserError E_LAYOUT: its whole trees would take more than 1 GiB
  */
 export function createScorer(forest: IsolationForest): Scorer {
   const { trees, nFeatures, maxSamples } = forest;
-  const shapes = trees.map(shapeOf);
-  const leaves = shapes.reduce((sum, { depth }) => sum + 2 ** depth, 0);
-  if (leaves > MOST_LEAVES) throw tooDeep(shapes);
+  const depths = depthsOf(trees);
+  const leaves = depths.reduce((sum, depth) => sum + 2 ** depth, 0);
+  if (leaves > MOST_LEAVES) throw tooLarge(depths);
   const places = {
+    trees: kernel.allocate(trees.length * TREE_WORDS * 4),
     nodes: kernel.allocate(leaves * NODE_BYTES),
     lengths: kernel.allocate(leaves * LENGTH_BYTES),
     rows: kernel.allocate(ROWS_AT_ONCE * nFeatures * Float32Array.BYTES_PER_ELEMENT),
     sums: kernel.allocate(ROWS_AT_ONCE * LENGTH_BYTES),
   };
+  placeTrees(trees, depths, places);
   floatsAt(places.rows, ROWS_AT_ONCE * nFeatures).fill(0); // what lies behind the last row is walked too
-  const placed = placeTrees(shapes, places.nodes, places.lengths);
   const denominator = trees.length * averagePathLength(maxSamples);
   return {
     scoreSamples: ({ data, rows }) => {
-      const sums = sumPathLengths(placed, data, { rows, columns: nFeatures }, places);
+      const sums = sumPathLengths(trees.length, data, { rows, columns: nFeatures }, places);
       // One training row a tree leaves nothing to divide by; scikit-learn then takes the exponent as 1.
       return sums.map((sum) => -(2 ** -(denominator === 0 ? 1 : sum / denominator)));
     },
@@ -63,11 +56,13 @@ export function createScorer(forest: IsolationForest): Scorer {
   };
 }
 
+type Places = Readonly<Record<"trees" | "nodes" | "lengths" | "rows" | "sums", Address>>;
+
 function sumPathLengths(
-  trees: readonly PlacedTree[],
+  trees: number,
   data: Float32Array,
   { rows, columns }: { readonly rows: number; readonly columns: number },
-  places: { readonly rows: Address; readonly sums: Address },
+  places: Places,
 ): Float64Array {
   const result = new Float64Array(rows);
   const values = floatsAt(places.rows, ROWS_AT_ONCE * columns);
@@ -78,122 +73,80 @@ function sumPathLengths(
     values.set(data.subarray(start * columns, (start + count) * columns));
     sums.fill(0);
     const walked = Math.ceil(count / ROWS_PER_STEP) * ROWS_PER_STEP;
-    for (const { nodes, depth, lengths } of trees)
-      kernel.addPathLengths(nodes, depth, lengths, places.rows, stride, walked, places.sums);
+    kernel.addForestLengths(places.trees, trees, places.rows, stride, walked, places.sums);
     result.set(sums.subarray(0, count), start);
   }
   return result;
 }
 
-/** A tree, the steps from its root to each node, and to the deepest one. */
-interface Shape {
-  readonly tree: Tree;
-  readonly depths: Int32Array;
-  readonly depth: number;
-}
-
-function shapeOf(tree: Tree): Shape {
-  const depths = nodeDepths(tree);
-  let depth = 0;
-  for (let node = 0; node < depths.length; node += 1)
-    if (depths[node]! > depth) depth = depths[node]!;
-  return { tree, depths, depth };
-}
-
-function tooDeep(shapes: readonly Shape[]): UserError {
-  const deepest = Math.max(...shapes.map(({ depth }) => depth));
-  return new UserError(
-    "E_LAYOUT",
-    `the forest: its ${shapes.length} trees must have at most ${MOST_LEAVES} leaves together if all were as deep as their deepest, which is ${deepest} steps down`,
-    { hint: "grow it with a smaller --max_samples: 256 rows a tree are enough for most data" },
+/** Steps from the root to the deepest leaf of each. */
+function depthsOf(trees: readonly Tree[]): number[] {
+  return withRoomFor(trees, (arrays, most, numbers) =>
+    trees.map((tree) => {
+      copyTree(tree, arraysAt(arrays, most));
+      const depth = kernel.depthOf(arrays, most, tree.left.length, numbers);
+      if (depth < 0) throw notATree();
+      return depth;
+    }),
   );
 }
 
-function placeTrees(shapes: readonly Shape[], nodes: Address, lengths: Address): PlacedTree[] {
-  const memory = kernel.memory.buffer;
-  const views: NodeViews = {
-    floats: new Float32Array(memory),
-    integers: new Uint32Array(memory),
-    doubles: new Float64Array(memory),
-    words: new BigUint64Array(memory),
-  };
-  const lengthOf = memoisedPathLength();
-  let before = 0;
-  return shapes.map((shape) => {
-    const placed = {
-      nodes: nodes + before * NODE_BYTES,
-      lengths: lengths + before * LENGTH_BYTES,
-      depth: shape.depth,
-    };
-    before += 2 ** shape.depth;
-    placeTree(shape, views, placed, lengthOf);
-    return placed;
+function placeTrees(
+  trees: readonly Tree[],
+  depths: readonly number[],
+  { trees: table, nodes, lengths }: Places,
+): void {
+  withRoomFor(trees, (arrays, most, numbers) => {
+    let before = 0;
+    for (const [i, tree] of trees.entries()) {
+      const depth = depths[i]!;
+      const place = [nodes + before * NODE_BYTES, lengths + before * LENGTH_BYTES, depth] as const;
+      integersAt(table, trees.length * TREE_WORDS).set(place, i * TREE_WORDS);
+      before += 2 ** depth;
+      copyTree(tree, arraysAt(arrays, most));
+      const count = tree.left.length;
+      if (!kernel.placeTree(arrays, most, count, depth, place[0], place[1], numbers))
+        throw notATree();
+    }
   });
 }
 
-/** The whole memory by type. */
-interface NodeViews {
-  readonly floats: Float32Array;
-  readonly integers: Uint32Array;
-  readonly doubles: Float64Array;
-  readonly words: BigUint64Array;
+/** Calls with memory for the arrays of the largest tree and for a number a node of it, and takes it back. */
+function withRoomFor<T>(
+  trees: readonly Tree[],
+  use: (arrays: Address, most: number, numbers: Address) => T,
+): T {
+  const most = trees.reduce((largest, { left }) => Math.max(largest, left.length), 1);
+  const [arrays, numbers] = [allocateArrays(most), kernel.allocate(most * 4)];
+  try {
+    return use(arrays, most, numbers);
+  } finally {
+    kernel.release(arrays);
+    kernel.release(numbers);
+  }
 }
 
-/** A node that sends every value to the left: column 0, and infinity as a float. */
-const ABOVE_ALL = 0x7f80_0000n;
+function copyTree(tree: Tree, to: Tree): void {
+  to.threshold.set(tree.threshold);
+  to.feature.set(tree.feature);
+  to.left.set(tree.left);
+  to.right.set(tree.right);
+  to.nNodeSamples.set(tree.nNodeSamples);
+}
 
-/** Writes the nodes of a tree and the path lengths at its leaves. */
-function placeTree(
-  { tree, depths, depth }: Shape,
-  { floats, integers, doubles, words }: NodeViews,
-  { nodes, lengths }: PlacedTree,
-  lengthOf: (rows: number) => number,
-): void {
-  const { feature, threshold, left, right, nNodeSamples } = tree;
-  const [firstWord, firstLength] = [nodes / 4, lengths / LENGTH_BYTES];
-  const leaves = 2 ** depth;
-  words.fill(ABOVE_ALL, nodes / NODE_BYTES, nodes / NODE_BYTES + leaves); // what lies below a leaf
-  const place = new Int32Array(left.length);
-  place[0] = 1;
-  for (let node = 0; node < left.length; node += 1) {
-    const at = place[node]!;
-    if (at === 0) throw notATree();
-    if (left[node] === TREE_LEAF) {
-      const leaf = (at << (depth - depths[node]!)) - leaves;
-      doubles[firstLength + leaf] = depths[node]! + lengthOf(nNodeSamples[node]!);
-      continue;
-    }
-    floats[firstWord + 2 * at] = floatAtMost(threshold[node]!);
-    integers[firstWord + 2 * at + 1] = feature[node]! * Float32Array.BYTES_PER_ELEMENT;
-    if (place[left[node]!] !== 0 || place[right[node]!] !== 0) throw notATree();
-    place[left[node]!] = 2 * at;
-    place[right[node]!] = 2 * at + 1;
-  }
+function tooLarge(depths: readonly number[]): UserError {
+  return new UserError(
+    "E_LAYOUT",
+    `the forest: its ${depths.length} trees, were each as deep everywhere as its deepest leaf, must have at most ${MOST_LEAVES} leaves together; one is ${Math.max(...depths)} steps deep`,
+    { hint: "grow it with a smaller --max_samples: 256 rows a tree are enough for most data" },
+  );
 }
 
 function notATree(): RangeError {
   return new RangeError("a node of the tree has no parent, or two");
 }
 
-/** {@link averagePathLength}, whose logarithm is worked out once a number of rows. */
-function memoisedPathLength(): (rows: number) => number {
-  const known = new Map<number, number>();
-  return (rows) => {
-    let length = known.get(rows);
-    if (length === undefined) known.set(rows, (length = averagePathLength(rows)));
-    return length;
-  };
-}
-
-const float = new Float32Array(1);
-const bits = new Int32Array(float.buffer);
-
 /** The greatest 32-bit float that is not above `value`: x <= it exactly when x <= value, for each 32-bit x. */
 export function floatAtMost(value: number): number {
-  float[0] = value;
-  if (float[0] <= value) return float[0];
-  // One step down: towards 0 above it, away from it below; below 0 itself comes the least negative number.
-  if (float[0] === 0) return -(2 ** -149);
-  bits[0] = bits[0]! + (float[0] > 0 ? -1 : 1);
-  return float[0];
+  return kernel.floatAtMost(value);
 }

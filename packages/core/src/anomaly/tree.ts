@@ -1,6 +1,13 @@
 import type { Matrix } from "../hdf5/file.ts";
 import type { RandomState } from "../random.ts";
-import { allocateFloats, callbacks, floatsAt, integersAt, kernel } from "../audio/kernel.ts";
+import {
+  type Address,
+  allocateFloats,
+  callbacks,
+  floatsAt,
+  integersAt,
+  kernel,
+} from "../audio/kernel.ts";
 
 /** `left` and `right` of a leaf, as in scikit-learn's `tree_`. */
 export const TREE_LEAF = -1;
@@ -49,10 +56,7 @@ export function isTree(tree: Tree, nFeatures: number): boolean {
  * `_average_path_length`).
  */
 export function averagePathLength(n: number): number {
-  if (n <= 1) return 0;
-  if (n === 2) return 1;
-  const EULER_GAMMA = 0.5772156649015329;
-  return 2 * (Math.log(n - 1) + EULER_GAMMA) - (2 * (n - 1)) / n;
+  return kernel.averagePathLength(n);
 }
 
 /** Steps from the root to each node, [nodes]. */
@@ -79,6 +83,35 @@ export interface Grower {
   dispose(): void;
 }
 
+/** Room for the arrays of a tree of `most` nodes in the kernel's memory. */
+export function allocateArrays(most: number): Address {
+  return kernel.allocate(
+    most * (Float64Array.BYTES_PER_ELEMENT + 4 * Int32Array.BYTES_PER_ELEMENT),
+  );
+}
+
+/** Views of them, [most]. They are dead after the next `allocate`. */
+export function arraysAt(address: Address, most: number): Tree {
+  const integers = (k: number): Int32Array => integersAt(address + most * (8 + 4 * k), most);
+  return {
+    threshold: new Float64Array(kernel.memory.buffer, address, most),
+    feature: integers(0),
+    left: integers(1),
+    right: integers(2),
+    nNodeSamples: integers(3),
+  };
+}
+
+function sliceOfEach(tree: Tree, count: number): Tree {
+  return {
+    threshold: tree.threshold.slice(0, count),
+    feature: tree.feature.slice(0, count),
+    left: tree.left.slice(0, count),
+    right: tree.right.slice(0, count),
+    nNodeSamples: tree.nNodeSamples.slice(0, count),
+  };
+}
+
 /** A grower of trees on `n` rows of `columns` values each. */
 export function createGrower(n: number, columns: number): Grower {
   const most = Math.max(1, 2 * n - 1);
@@ -87,7 +120,7 @@ export function createGrower(n: number, columns: number): Grower {
     values: allocateFloats(n),
     numbers: kernel.allocate(columns * 4),
     state: kernel.allocate(16),
-    arrays: kernel.allocate(most * (8 + 4 * 4)),
+    arrays: allocateArrays(most),
   };
   return {
     growTree: ({ data }, samples, maxDepth, state) => {
@@ -108,15 +141,7 @@ export function createGrower(n: number, columns: number): Grower {
         places.state,
         places.arrays,
       );
-      const integers = (k: number): Int32Array =>
-        integersAt(places.arrays + most * (8 + 4 * k), count).slice();
-      return {
-        threshold: new Float64Array(kernel.memory.buffer, places.arrays, count).slice(),
-        feature: integers(0),
-        left: integers(1),
-        right: integers(2),
-        nNodeSamples: integers(3),
-      };
+      return sliceOfEach(arraysAt(places.arrays, most), count);
     },
     dispose: () => {
       for (const address of Object.values(places)) kernel.release(address);

@@ -76,13 +76,24 @@ interface Kernel {
     state: Address,
     arrays: Address,
   ): number;
-  addPathLengths(
-    nodes: Address,
+  depthOf(arrays: Address, most: number, count: number, depths: Address): number;
+  placeTree(
+    arrays: Address,
+    most: number,
+    count: number,
     depth: number,
+    nodes: Address,
     lengths: Address,
+    places: Address,
+  ): 0 | 1;
+  averagePathLength(n: number): number;
+  floatAtMost(value: number): number;
+  addForestLengths(
+    trees: Address,
+    count: number,
     rows: Address,
     stride: number,
-    count: number,
+    rowCount: number,
     sums: Address,
   ): void;
 }

@@ -61,7 +61,7 @@ describe("a scorer", () => {
     expect(() => createScorer({ ...forest, trees: [chain] })).toThrow(
       expect.objectContaining({
         code: "E_LAYOUT",
-        message: expect.stringContaining("27 steps down"),
+        message: expect.stringContaining("27 steps deep"),
       }),
     );
   });
