@@ -7,6 +7,7 @@ export default defineConfig({
     setupFiles: ["test/setup.ts"],
     globalSetup: ["test/globalSetup.ts"],
     testTimeout: 120_000, // a step of a slow machine under load, not of the product
+    hookTimeout: 120_000, // such a step too, before or after them
     maxWorkers: "100%",
   },
 });

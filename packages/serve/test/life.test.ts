@@ -222,6 +222,21 @@ describe.runIf(hasFfmpeg())("work that nobody waits for", () => {
       .toMatchObject({ status: "cancelled", error: { code: "E_CANCELLED" } });
   });
 
+  test("SIGTERM: what waits behind it is answered too", async () => {
+    const service = await start(["--quiet"]);
+    const first = send(service.url, "/predict?fps=0.1", video, "video");
+    await expect.poll(() => programs(service.pid), { timeout: 20_000 }).toContain("ffmpeg");
+    const behind = [1, 2, 3].map(() => send(service.url, "/predict", speechWav()));
+    const [folder = ""] = folders(service.temporary);
+    await expect
+      .poll(() => readdirSync(join(service.temporary, folder)).length, { interval: 5 })
+      .toBe(4);
+    expect(await service.stop("SIGTERM")).toBe(0);
+    const answers = await Promise.all([first, ...behind]);
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200]);
+    expect(folders(service.temporary)).toEqual([]);
+  });
+
   test("too long a work is ended", async () => {
     const service = await start(["--quiet", "--timeout", "1"]);
     const response = await send(service.url, "/predict?fps=60", video, "video");
