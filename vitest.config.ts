@@ -8,6 +8,7 @@ export default defineConfig({
     globalSetup: ["test/globalSetup.ts"],
     testTimeout: 120_000, // a step of a slow machine under load, not of the product
     hookTimeout: 120_000, // such a step too, before or after them
+    expect: { poll: { timeout: 20_000 } },
     maxWorkers: "100%",
   },
 });

@@ -206,26 +206,26 @@ describe.runIf(hasFfmpeg())("work that nobody waits for", () => {
     const asked = send(service.url, "/predict?fps=60", video, "video", {
       signal: controller.signal,
     });
-    await expect.poll(() => programs(service.pid), { timeout: 20_000 }).toContain("ffmpeg");
+    await expect.poll(() => programs(service.pid)).toContain("ffmpeg");
     controller.abort();
     await expect(asked).rejects.toThrow(/abort/);
-    await expect.poll(() => programs(service.pid), { timeout: 10_000 }).not.toContain("ffmpeg");
+    await expect.poll(() => programs(service.pid)).not.toContain("ffmpeg");
     const { url } = (await (await send(service.url, "/upload?fps=60", video, "video")).json()) as {
       url: string;
     };
-    await expect.poll(() => programs(service.pid), { timeout: 20_000 }).toContain("ffmpeg");
+    await expect.poll(() => programs(service.pid)).toContain("ffmpeg");
     expect((await send(service.url, "/predict", speechWav())).status).toBe(200); // an upload keeps nobody waiting
     await fetch(`${service.url}${url}`, { method: "DELETE" });
-    await expect.poll(() => programs(service.pid), { timeout: 10_000 }).not.toContain("ffmpeg");
+    await expect.poll(() => programs(service.pid)).not.toContain("ffmpeg");
     await expect
-      .poll(async () => (await fetch(`${service.url}${url}`)).json(), { timeout: 10_000 })
+      .poll(async () => (await fetch(`${service.url}${url}`)).json())
       .toMatchObject({ status: "cancelled", error: { code: "E_CANCELLED" } });
   });
 
   test("SIGTERM: what waits behind it is answered too", async () => {
     const service = await start(["--quiet"]);
     const first = send(service.url, "/predict?fps=0.1", video, "video");
-    await expect.poll(() => programs(service.pid), { timeout: 20_000 }).toContain("ffmpeg");
+    await expect.poll(() => programs(service.pid)).toContain("ffmpeg");
     const behind = [1, 2, 3].map(() => send(service.url, "/predict", speechWav()));
     const [folder = ""] = folders(service.temporary);
     await expect
@@ -242,14 +242,14 @@ describe.runIf(hasFfmpeg())("work that nobody waits for", () => {
     const response = await send(service.url, "/predict?fps=60", video, "video");
     expect(response.status).toBe(503);
     expect(await response.json()).toMatchObject({ error: { code: "E_TIMEOUT" } });
-    await expect.poll(() => programs(service.pid), { timeout: 10_000 }).not.toContain("ffmpeg");
+    await expect.poll(() => programs(service.pid)).not.toContain("ffmpeg");
     expect((await send(service.url, "/predict", speechWav())).status).toBe(200);
   });
 
   test("a predictor that dies costs the work that ran; ffmpeg dies with it", async () => {
     const service = await start(["--quiet"]);
     const asked = send(service.url, "/predict?fps=60", video, "video");
-    await expect.poll(() => programs(service.pid), { timeout: 20_000 }).toContain("ffmpeg");
+    await expect.poll(() => programs(service.pid)).toContain("ffmpeg");
     const others = descendantsOf(service.pid);
     process.kill(others[0] ?? 0, "SIGSEGV");
     const response = await asked;

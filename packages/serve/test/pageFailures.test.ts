@@ -87,7 +87,7 @@ describe.skipIf(chromium === undefined)("what goes wrong, and recording, in Chro
     await page.getByRole("button", { name: "Sound" }).press("Enter");
     const meter = page.getByRole("meter", { name: "Sound level" });
     await expect
-      .poll(async () => Number(await meter.getAttribute("aria-valuenow")), { timeout: 10_000 })
+      .poll(async () => Number(await meter.getAttribute("aria-valuenow")))
       .toBeGreaterThan(20);
     await expectSeen(page, /^\d+ s left of 60 s$/);
     await expectAccessible(page);

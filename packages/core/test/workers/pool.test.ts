@@ -263,7 +263,7 @@ describe("stopping", () => {
         expect(ports()).toBeGreaterThan(before);
         break;
       }
-    await expect.poll(ports, { timeout: 20_000 }).toBe(before); // a port closes a little after its thread
+    await expect.poll(ports).toBe(before); // a port closes a little after its thread
   });
 });
 
