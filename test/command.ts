@@ -1,7 +1,7 @@
 import { fork, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { setPriority, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { onTestFinished } from "vitest";
@@ -25,6 +25,9 @@ const packageFolder = (bin: string): string =>
 
 /** How often `killWhen` is asked, milliseconds. */
 const ASK_EVERY_MS = 5;
+
+/** Of a command that is watched, as `nice` has it: it gets about a third of what others get. */
+const YIELDING = 5;
 
 interface OwnProcess {
   /** Variables beside those of this process. */
@@ -59,6 +62,8 @@ function runAlone(
   const env = { ...process.env, ...options.env };
   return new Promise((done, fail) => {
     const child = spawn(process.execPath, [scriptOf(bin), ...args], { cwd, env });
+    if (child.pid !== undefined && (killOn ?? killWhen) !== undefined)
+      setPriority(child.pid, YIELDING); // or, on a busy machine, it could end before we come to look
     let stdout = "";
     let stderr = "";
     let isKilled = false;
