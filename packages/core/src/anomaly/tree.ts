@@ -3,8 +3,8 @@ import type { RandomState } from "../random.ts";
 import {
   type Address,
   allocateFloats,
-  callbacks,
   floatsAt,
+  growTreeBy,
   integersAt,
   kernel,
 } from "../audio/kernel.ts";
@@ -128,10 +128,11 @@ export function createGrower(n: number, columns: number): Grower {
       const values = floatsAt(places.values, n);
       rows.set(samples);
       integersAt(places.state, 4).set(state);
-      callbacks.gather = (column, start, end) => {
+      const gather = (column: number, start: number, end: number): void => {
         for (let i = start; i < end; i += 1) values[i] = data[rows[i]! * columns + column]!;
       };
-      const count = kernel.growTree(
+      const count = growTreeBy(
+        gather,
         places.rows,
         n,
         places.values,

@@ -131,19 +131,27 @@ function load(): Kernel {
   const abort = (): never => {
     throw new RangeError("the memory of the kernel is used up");
   };
-  const gather: Gather = (column, start, end) => callbacks.gather(column, start, end);
+  const gather: Gather = (column, start, end) => currentGather(column, start, end);
   return new Instance(new Module(bytes), { env: { abort, gather } }).exports as Kernel;
 }
 
 /** Writes values of a column to where `growTree` was told, those of its `rows` from `start` to before `end`. */
 type Gather = (column: number, start: number, end: number) => void;
 
-/** What the kernel calls: to be set before what calls it, which returns before anything else happens. */
-export const callbacks: { gather: Gather } = {
-  gather: () => {
-    throw new Error("no tree is being grown");
-  },
+const noGather: Gather = () => {
+  throw new Error("no tree is being grown");
 };
+let currentGather = noGather;
+
+/** Calls the kernel's `growTree`, which gets its values by `gather`. */
+export function growTreeBy(gather: Gather, ...args: Parameters<Kernel["growTree"]>): number {
+  currentGather = gather;
+  try {
+    return kernel.growTree(...args);
+  } finally {
+    currentGather = noGather; // it holds on to the rows
+  }
+}
 
 /** The thread's own kernel. */
 export const kernel: Kernel = load();
