@@ -13,6 +13,7 @@ export { countUp, drawToFront, growTree } from "./growTree";
 export { addForestLengths, averagePathLength, depthOf, floatAtMost, placeTree } from "./isolation";
 export { decibels, maximum, melBands, toDecibels } from "./mel";
 export { resizeColumns, resizeRows } from "./resize";
+export { select } from "./select";
 export { divide, energies, pcm16ToMono, peak, polyphase, polyphaseBetween } from "./samples";
 
 /** Memory of so many bytes, on a multiple of 16. */

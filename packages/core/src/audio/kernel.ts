@@ -64,6 +64,7 @@ interface Kernel {
     taps: Address,
     stride: number,
   ): void;
+  select(values: Address, n: number, k: number): void;
   countUp(target: Address, count: number): void;
   drawToFront(items: Address, n: number, count: number, state: Address): void;
   growTree(

@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import {
   decisionFunction,
   fit,
@@ -179,6 +180,28 @@ describe("rowsPerTree", () => {
 });
 
 describe("percentile", () => {
+  it("is what sorting finds: any values, ties, any order", () => {
+    const value = fc.oneof(
+      fc.integer({ min: -3, max: 3 }),
+      fc.double({ min: -1e9, max: 1e9, noNaN: true }),
+    );
+    fc.assert(
+      fc.property(
+        fc.array(value, { minLength: 1, maxLength: 300 }),
+        fc.double({ min: 0, max: 100, noNaN: true }),
+        (values, q) => {
+          const sorted = Float64Array.from(values).sort();
+          const place = (sorted.length - 1) * (q / 100);
+          const [a, b] = [sorted[Math.floor(place)]!, sorted[Math.ceil(place)]!];
+          const t = place - Math.floor(place);
+          const expected = t < 0.5 ? a + (b - a) * t : b - (b - a) * (1 - t);
+          expect(percentile(values, q) + 0).toBe(expected + 0); // one zero is as good as the other
+        },
+      ),
+      { numRuns: 1000 },
+    );
+  });
+
   // numpy.percentile
   it.each([
     [[3, 1, 2], 50, 2],
