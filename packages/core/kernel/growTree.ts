@@ -1,3 +1,5 @@
+import { arrayAt } from "./isolation";
+
 /** A feature is constant in a node when max <= min + this (scikit-learn's FEATURE_THRESHOLD). */
 const FEATURE_THRESHOLD: f32 = 1e-7;
 /** `left` and `right` of a leaf, its `feature` and `threshold`, as in scikit-learn's `tree_`. */
@@ -58,8 +60,7 @@ let nNodeSamples: usize;
 
 /**
  * Grows a tree on i32 `rows` [n], whose order changes, as src/anomaly/tree.ts tells; f32 `rowValues` [n] and i32 `numbers` [numberOfColumns] are
- * room for it. The nodes go to arrays of 2n − 1 places, one behind the other: threshold f64, then feature, left, right and
- * n_node_samples i32. Returns how many there are.
+ * room for it. The nodes go to `arrays` of 2n − 1 places each, as `arrayAt` has them. Returns how many there are.
  */
 export function growTree(
   rows: usize,
@@ -71,7 +72,7 @@ export function growTree(
   state: usize,
   arrays: usize,
 ): i32 {
-  const most = <usize>(2 * n - 1);
+  const most = 2 * n - 1;
   samples = rows;
   values = rowValues;
   features = numbers;
@@ -80,10 +81,10 @@ export function growTree(
   deepest = maxDepth;
   nodes = 0;
   threshold = arrays;
-  feature = threshold + (most << 3);
-  left = feature + (most << 2);
-  right = left + (most << 2);
-  nNodeSamples = right + (most << 2);
+  feature = arrayAt(arrays, most, 0);
+  left = arrayAt(arrays, most, 1);
+  right = arrayAt(arrays, most, 2);
+  nNodeSamples = arrayAt(arrays, most, 3);
   countUp(features, columns);
   grow(0, n, 0);
   return nodes;

@@ -69,7 +69,7 @@ function add(sum: usize, lengths: usize, leaf: usize): void {
 
 /** Where the arrays of a tree lie that has room for `most` nodes: threshold f64, then feature, left, right and n_node_samples i32. */
 @inline
-function arrayAt(arrays: usize, most: i32, k: i32): usize {
+export function arrayAt(arrays: usize, most: i32, k: i32): usize {
   return arrays + <usize>most * (8 + 4 * k);
 }
 

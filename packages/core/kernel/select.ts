@@ -1,12 +1,15 @@
 /**
  * Reorders f64 `values` [n] so that the k-th smallest, counted from 0, is at place k, none before it is greater and none behind it is
- * smaller (Hoare's quickselect).
+ * smaller (Hoare's quickselect). Pivots are drawn, so that no order of the values makes it slow.
  */
 export function select(values: usize, n: i32, k: i32): void {
   let low = 0;
   let high = n - 1;
+  let drawn: u32 = 1;
   while (low < high) {
-    const pivot = load<f64>(placeOf(values, low + ((high - low) >> 1)));
+    drawn = drawn * 1664525 + 1013904223; // a linear congruential generator (Numerical Recipes): its high bits are the good ones
+    const place = low + <i32>((<u64>drawn * <u64>(high - low + 1)) >> 32);
+    const pivot = load<f64>(placeOf(values, place));
     let i = low;
     let j = high;
     while (i <= j) {
